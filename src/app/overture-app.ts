@@ -1,0 +1,241 @@
+/**
+ * Which page is this? The root element: routes by the URL's fragment, signs in, and holds the space while it lasts.
+ *
+ *   no fragment → name a space · a link → sign in → the space · anything else → what is wrong with the link
+ */
+import '@awesome.me/webawesome/dist/components/button/button.js'
+import { html, LitElement } from 'lit'
+import './account-form.ts'
+import './sign-in.ts'
+import './space-form.ts'
+import './space-view.ts'
+import { OvertureError } from '../overture-error.ts'
+import { join } from '../peer/join.ts'
+import type { Snapshot } from '../peer/ring.ts'
+import { appStyle } from './app-style.ts'
+import { followColorScheme } from './color-scheme.ts'
+import { Entrance, type XmppOptions } from './entrance.ts'
+import { panelStyle } from './panel-style.ts'
+import { keepName, loadName } from './person-name.ts'
+import { loadServiceConfig, type ServiceConfig } from './service-config.ts'
+import { Space } from './space.ts'
+import { encodeSpaceLink, newSecret, parseSpaceLink, type SpaceLink } from './space-link.ts'
+
+declare global {
+  interface Window {
+    /** What debuggers and end-to-end tests read while in a space. */
+    __overture?: { snapshot(): Snapshot }
+  }
+}
+
+type Page =
+  | { name: 'loading' }
+  | { name: 'home' }
+  | { name: 'bad-link'; error: OvertureError }
+  | { name: 'entrance'; link: SpaceLink; entrance: Entrance }
+  | { name: 'space'; link: SpaceLink; space: Space }
+
+export class OvertureApp extends LitElement {
+  static override properties = { page: { state: true }, version: { state: true }, account: { state: true } }
+  static override styles = [panelStyle, appStyle]
+  declare page: Page
+  /** Rises with each change below, so that the elements look again. */
+  declare version: number
+  /** An account that was given to this tab; forgotten when it closes. */
+  declare account: XmppOptions | undefined
+  #config: ServiceConfig | undefined
+
+  constructor() {
+    super()
+    this.page = { name: 'loading' }
+    this.version = 0
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    followColorScheme()
+    addEventListener('hashchange', this.#route)
+    addEventListener('pagehide', this.#leave)
+    addEventListener('pageshow', this.#comeBack)
+    addEventListener('online', this.#tryNow)
+    document.addEventListener('visibilitychange', this.#read)
+    void loadServiceConfig().then((config) => {
+      this.#config = config
+      this.#route()
+    })
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback()
+    removeEventListener('hashchange', this.#route)
+    removeEventListener('pagehide', this.#leave)
+    removeEventListener('pageshow', this.#comeBack)
+    removeEventListener('online', this.#tryNow)
+    document.removeEventListener('visibilitychange', this.#read)
+    this.#leave()
+  }
+
+  override updated(): void {
+    const { page } = this
+    if (page.name === 'space') {
+      const { unread } = page.space
+      document.title = `${unread > 0 ? `(${unread}) ` : ''}${page.link.namespace} – Overture`
+    } else {
+      document.title = page.name === 'entrance' ? `${page.link.namespace} – Overture` : 'Overture'
+    }
+  }
+
+  override render() {
+    const { page } = this
+    switch (page.name) {
+      case 'loading':
+        return html``
+      case 'home':
+        return this.#renderHome()
+      case 'bad-link':
+        return html`<div class="narrow">
+          <section class="card">
+            <h1>This link does not work</h1>
+            <p role="alert" data-testid="error-sentence">${page.error.message}</p>
+            <wa-button variant="brand" href="#" data-testid="new-space">Start a new space</wa-button>
+          </section>
+        </div>`
+      case 'entrance':
+        return html`<div class="narrow">
+          <sign-in
+            .state=${page.entrance.state}
+            .xmpp=${page.entrance.xmpp}
+            .spaceName=${page.link.namespace}
+            @try-now=${this.#tryNow}
+            @account=${this.#useAccount}
+          ></sign-in>
+        </div>`
+      case 'space':
+        return html`<space-view
+          .space=${page.space}
+          .spaceName=${page.link.namespace}
+          .link=${location.href}
+          .version=${this.version}
+          @rename=${this.#rename}
+        ></space-view>`
+    }
+  }
+
+  #renderHome() {
+    const account = this.account
+    return html`<div class="narrow">
+      <div class="brand">
+        <img src="icon.svg" alt="" width="56" height="56" />
+        <h1>Overture</h1>
+        <p class="quiet">Open a space, share its link, and talk from browser to browser.</p>
+      </div>
+      <section class="card">
+        <space-form @create-space=${this.#createSpace}></space-form>
+        <details>
+          <summary>
+            ${account?.jid === undefined ? 'Use my own account' : html`Signing in as <strong>${account.jid}</strong>`}
+          </summary>
+          <account-form
+            .service=${account?.service ?? this.#config?.service ?? ''}
+            .jid=${account?.jid ?? ''}
+            .action=${'Use this account'}
+            @account=${this.#keepAccount}
+          ></account-form>
+        </details>
+      </section>
+    </div>`
+  }
+
+  readonly #route = () => {
+    this.#leave()
+    delete window.__overture
+    if (location.hash === '' || location.hash === '#') {
+      this.page = { name: 'home' }
+      return
+    }
+    const link = parseSpaceLink(location.hash)
+    if (link instanceof OvertureError) this.page = { name: 'bad-link', error: link }
+    else this.#enter(link)
+  }
+
+  #enter(link: SpaceLink): void {
+    const entrance = new Entrance(
+      (xmpp) => join({ namespace: link.namespace, secret: link.secret, xmpp }),
+      this.account ?? serviceOf(link, this.#config),
+      () => this.#entranceChanged(link, entrance),
+    )
+    this.page = { name: 'entrance', link, entrance }
+    entrance.start()
+  }
+
+  #entranceChanged(link: SpaceLink, entrance: Entrance): void {
+    const { state } = entrance
+    if (state.name === 'inside') {
+      const space = new Space(state.ring, loadName(), this.#changed)
+      window.__overture = { snapshot: () => space.snapshot() }
+      this.page = { name: 'space', link, space }
+      // A name that was just made up is the name from now on.
+      keepName(space.name)
+    }
+    this.#changed()
+  }
+
+  readonly #changed = () => {
+    this.version++
+    if (!document.hidden) this.#read()
+  }
+
+  readonly #read = () => {
+    if (!document.hidden && this.page.name === 'space') this.page.space.markRead()
+  }
+
+  readonly #leave = () => {
+    const { page } = this
+    if (page.name === 'space') page.space.leave()
+    if (page.name === 'entrance') page.entrance.close()
+  }
+
+  /** Out of the back-forward cache: we said goodbye on the way in, so we join anew. */
+  readonly #comeBack = (event: PageTransitionEvent) => {
+    if (event.persisted) this.#route()
+  }
+
+  readonly #createSpace = ({ detail: namespace }: CustomEvent<string>) => {
+    const { service, domain } = this.account ?? this.#config ?? {}
+    location.hash = encodeSpaceLink({
+      namespace,
+      secret: newSecret(),
+      ...(service === undefined ? {} : { service }),
+      ...(domain === undefined ? {} : { domain }),
+    })
+  }
+
+  readonly #tryNow = () => {
+    if (this.page.name === 'entrance') this.page.entrance.tryNow()
+  }
+
+  readonly #useAccount = ({ detail }: CustomEvent<XmppOptions>) => {
+    this.account = detail
+    if (this.page.name === 'entrance') this.page.entrance.use(detail)
+  }
+
+  readonly #keepAccount = ({ detail }: CustomEvent<XmppOptions>) => {
+    this.account = detail
+    this.renderRoot.querySelector('details')?.removeAttribute('open')
+  }
+
+  readonly #rename = ({ detail }: CustomEvent<string>) => keepName(detail)
+}
+
+/** The link's word first: its people meet there. */
+function serviceOf(link: SpaceLink, config: ServiceConfig | undefined): XmppOptions {
+  const { service, domain } = link.service === undefined ? { service: config?.service ?? '', ...config } : link
+  return { service: service ?? '', ...(domain === undefined ? {} : { domain }) }
+}
+
+customElements.define('overture-app', OvertureApp)
+declare global {
+  interface HTMLElementTagNameMap {
+    'overture-app': OvertureApp
+  }
+}

@@ -1,0 +1,77 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { OvertureError } from '../overture-error.ts'
+import { encodeSpaceLink, isService, newSecret, parseSpaceLink, whatIsWrongWithName } from './space-link.ts'
+
+const names = fc
+  .string({ unit: 'grapheme', minLength: 1, maxLength: 40 })
+  .filter((name) => whatIsWrongWithName(name) === undefined)
+const domains = fc.domain()
+const services = fc.webUrl({ validSchemes: ['ws', 'wss'] }).filter(isService)
+
+test('a link read back is the link that was written', () => {
+  fc.assert(
+    fc.property(names, names, fc.option(services), fc.option(domains), (namespace, secret, service, domain) => {
+      const link = { namespace, secret, ...(service ? { service } : {}), ...(domain ? { domain } : {}) }
+      expect(parseSpaceLink(encodeSpaceLink(link))).toEqual(link)
+    }),
+  )
+})
+
+test('a link survives being put into an address bar', () => {
+  fc.assert(
+    fc.property(names, (namespace) => {
+      const link = { namespace, secret: newSecret() }
+      const url = new URL(`http://localhost:5173/${encodeSpaceLink(link)}`)
+      expect(parseSpaceLink(url.hash)).toEqual(link)
+    }),
+  )
+})
+
+test('no fragment makes the reader throw', () => {
+  const hostile = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 400 }),
+    fc
+      .array(fc.tuple(fc.constantFrom('n', 'k', 's', 'd', 'x', ''), fc.string({ unit: 'binary', maxLength: 60 })))
+      .map((fields) => `#${fields.map(([key, value]) => `${key}=${value}`).join('&')}`),
+    fc.string({ unit: fc.constantFrom('%', 'F', 'f', '8', '0', 'n', '=', '&', '#') }),
+  )
+  fc.assert(
+    fc.property(hostile, (fragment) => {
+      const link = parseSpaceLink(fragment)
+      if (link instanceof OvertureError) expect(link.code).toBe('bad-link')
+      else expect(parseSpaceLink(encodeSpaceLink(link))).toEqual(link)
+    }),
+  )
+})
+
+test.each([
+  ['', 'it does not name a space'],
+  ['#hello', 'it does not name a space'],
+  ['#n=&k=x', 'the name of the space is empty'],
+  ['#n=chess', 'it has lost its key'],
+  ['#n=chess&k=', 'it has lost its key'],
+  ['#n=chess&k=a&k=b', 'it says the same thing twice'],
+  ['#n=%FF&k=a', 'the name of the space has letters that cannot be shown'],
+  ['#n=chess&k=%00', 'its key is damaged'],
+  ['#n=chess&k=a&s=javascript:alert(1)', 'the XMPP service that it gives has no usable address'],
+  ['#n=chess&k=a&s=https://example.org', 'the XMPP service that it gives has no usable address'],
+  ['#n=chess&k=a&s=wss://me:secret@example.org/', 'the XMPP service that it gives has no usable address'],
+  ['#n=chess&k=a&d=a%20b', 'the XMPP domain that it gives is not a domain'],
+  [`#n=${'x'.repeat(81)}&k=a`, 'the name of the space has more than 80 letters'],
+  [`#n=${'x'.repeat(100_000)}&k=a`, 'it is too long'],
+])('the sentence about %.40s says why', (fragment, why) => {
+  const error = parseSpaceLink(fragment)
+  expect(error).toBeInstanceOf(OvertureError)
+  expect((error as OvertureError).message).toContain(why)
+})
+
+test('a name that no link may carry is refused when the link is made', () => {
+  expect(() => encodeSpaceLink({ namespace: ' ', secret: 'a' })).toThrow('empty')
+})
+
+test('each new space has a key of its own, safe in a URL', () => {
+  const secrets = new Set(Array.from({ length: 100 }, newSecret))
+  expect(secrets.size).toBe(100)
+  for (const secret of secrets) expect(secret).toMatch(/^[\w-]{22}$/)
+})

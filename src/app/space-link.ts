@@ -1,0 +1,110 @@
+/**
+ * SpaceLink: what does the link to a space carry, and is this text such a link?
+ *
+ * Everything sits in the URL's fragment, which browsers never send to a server (RFC 3986 §3.5):
+ *
+ *   #n=<namespace>&k=<secret>&s=<XMPP service>&d=<XMPP domain>
+ *
+ * `n` and `k` are the space; `s` and `d` say where its people meet and may be missing. Unknown fields are ignored.
+ */
+import { OvertureError } from '../overture-error.ts'
+
+/** A guess: longer than any name that somebody reads to the end. */
+export const MAX_NAMESPACE_LENGTH = 80
+/** A guess: four times what `newSecret` makes, for those who choose their own. */
+export const MAX_SECRET_LENGTH = 128
+/** A guess, well above real service addresses. */
+export const MAX_SERVICE_LENGTH = 512
+/** RFC 1035 §2.3.4. */
+export const MAX_DOMAIN_LENGTH = 255
+/** Each character of a field may take nine in percent-encoded UTF-8. */
+const MAX_FRAGMENT_LENGTH = 9 * (MAX_NAMESPACE_LENGTH + MAX_SECRET_LENGTH + MAX_SERVICE_LENGTH + MAX_DOMAIN_LENGTH)
+/** 128 bits: nobody guesses it. */
+const SECRET_BYTES = 16
+
+export type SpaceLink = {
+  namespace: string
+  secret: string
+  service?: string
+  domain?: string
+}
+
+/** Returns the fragment with its `#`. Throws an OvertureError for a name or service that no link may carry. */
+export function encodeSpaceLink(link: SpaceLink): string {
+  const wrong = whatIsWrongWithName(link.namespace)
+  if (wrong !== undefined) throw OvertureError.badNamespace(wrong)
+  if (!isPlainText(link.secret, MAX_SECRET_LENGTH)) throw OvertureError.badNamespace('its key is unusable')
+  if (link.service !== undefined && !isService(link.service)) throw OvertureError.badService(link.service)
+  if (link.domain !== undefined && !isDomain(link.domain)) throw OvertureError.badService(link.domain)
+  const fields = new URLSearchParams({ n: link.namespace, k: link.secret })
+  if (link.service !== undefined) fields.set('s', link.service)
+  if (link.domain !== undefined) fields.set('d', link.domain)
+  return `#${fields}`
+}
+
+/** Reads a fragment, with or without its `#`. Never throws, whatever the text. */
+export function parseSpaceLink(fragment: string): SpaceLink | OvertureError {
+  const text = fragment.startsWith('#') ? fragment.slice(1) : fragment
+  if (text.length > MAX_FRAGMENT_LENGTH) return OvertureError.badLink('it is too long')
+  const fields = new URLSearchParams(text)
+  for (const field of ['n', 'k', 's', 'd']) {
+    if (fields.getAll(field).length > 1) return OvertureError.badLink('it says the same thing twice')
+  }
+  const namespace = fields.get('n')
+  const secret = fields.get('k')
+  const service = fields.get('s') ?? undefined
+  const domain = fields.get('d') ?? undefined
+  if (namespace === null) return OvertureError.badLink('it does not name a space')
+  const wrong = whatIsWrongWithName(namespace)
+  if (wrong !== undefined) return OvertureError.badLink(wrong)
+  if (secret === null || secret === '') return OvertureError.badLink('it has lost its key')
+  if (!isPlainText(secret, MAX_SECRET_LENGTH)) return OvertureError.badLink('its key is damaged')
+  if (service !== undefined && !isService(service)) {
+    return OvertureError.badLink('the XMPP service that it gives has no usable address')
+  }
+  if (domain !== undefined && !isDomain(domain)) {
+    return OvertureError.badLink('the XMPP domain that it gives is not a domain')
+  }
+  return {
+    namespace,
+    secret,
+    ...(service === undefined ? {} : { service }),
+    ...(domain === undefined ? {} : { domain }),
+  }
+}
+
+/** The key of a new space, URL-safe. */
+export function newSecret(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(SECRET_BYTES))
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '')
+}
+
+/** Says why the name cannot be used, or undefined. */
+export function whatIsWrongWithName(name: string): string | undefined {
+  if (name.trim() === '') return 'the name of the space is empty'
+  if (name.length > MAX_NAMESPACE_LENGTH) return `the name of the space has more than ${MAX_NAMESPACE_LENGTH} letters`
+  if (!isPlainText(name, MAX_NAMESPACE_LENGTH)) return 'the name of the space has letters that cannot be shown'
+  return undefined
+}
+
+/** A WebSocket URL without credentials, or a bare domain to look the service up at (XEP-0156). */
+export function isService(text: string): boolean {
+  if (text.length > MAX_SERVICE_LENGTH) return false
+  if (isDomain(text)) return true
+  if (!/^wss?:\/\//.test(text) || !isPlainText(text, MAX_SERVICE_LENGTH) || /\s/.test(text)) return false
+  if (!URL.canParse(text)) return false
+  const url = new URL(text)
+  return url.hostname !== '' && url.username === '' && url.password === '' && url.hash === ''
+}
+
+export function isDomain(text: string): boolean {
+  return text.length <= MAX_DOMAIN_LENGTH && /^[\p{L}\p{N}]([\p{L}\p{N}.-]*[\p{L}\p{N}])?$/u.test(text)
+}
+
+/** U+FFFD is what damaged percent-encoding decodes to; bidi controls would make a name look like another. */
+function isPlainText(text: string, limit: number): boolean {
+  return text !== '' && text.length <= limit && !/[\p{Cc}\p{Cs}\uFFFD\u202A-\u202E\u2066-\u2069]/u.test(text)
+}

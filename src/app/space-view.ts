@@ -1,0 +1,146 @@
+/** What is it like in a space? Puts the people, the talk, the ring and the link side by side, or behind two tabs on a phone. */
+import '@awesome.me/webawesome/dist/components/button/button.js'
+import { html, LitElement, nothing } from 'lit'
+import './people-list.ts'
+import './ring-view.ts'
+import './share-link.ts'
+import './talk-view.ts'
+import type { Address } from '../overlay/address.ts'
+import type { Milestones, RingState } from '../peer/ring.ts'
+import { panelStyle } from './panel-style.ts'
+import type { Audience, Space } from './space.ts'
+import { spaceStyle } from './space-style.ts'
+import type { Say } from './talk-view.ts'
+
+const STATE_WORDS: Record<RingState, string> = { alone: 'alone', joining: 'joining', connected: 'connected' }
+
+export class SpaceView extends LitElement {
+  static override properties = {
+    space: { attribute: false },
+    spaceName: { type: String },
+    link: { type: String },
+    /** Rises with each change of the space, which is one object for its whole life. */
+    version: { type: Number },
+    audience: { state: true },
+    pane: { state: true },
+  }
+  static override styles = [panelStyle, spaceStyle]
+  declare space: Space
+  declare spaceName: string
+  declare link: string
+  declare version: number
+  declare audience: Audience
+  declare pane: 'talk' | 'people'
+
+  constructor() {
+    super()
+    this.audience = 'all'
+    this.pane = 'talk'
+  }
+
+  override willUpdate(): void {
+    const { audience } = this
+    // Whom we spoke to has left: do not keep on speaking to nobody.
+    if (audience !== 'all' && !this.space.people.some(({ address }) => address === audience)) this.audience = 'all'
+  }
+
+  override render() {
+    const { space, audience } = this
+    const { people, name, state } = space
+    const self = space.ring.address
+    return html`
+      <header class="top">
+        <div class="title">
+          <h1>${this.spaceName}</h1>
+          <span class="state" role="status" data-testid="state" data-state=${state}>${STATE_WORDS[state]}</span>
+        </div>
+        <share-link .link=${this.link}></share-link>
+        <wa-button size="s" appearance="plain" href="#" data-testid="leave">Leave</wa-button>
+      </header>
+      ${this.#renderService()}
+      <nav class="panes" aria-label="Show">
+        ${this.#renderPaneButton('talk', 'Talk')} ${this.#renderPaneButton('people', `People (${people.length + 1})`)}
+      </nav>
+      <main data-pane=${this.pane} @choose-audience=${this.#chooseAudience}>
+        <section class="side">
+          <ring-view
+            .people=${people}
+            .self=${self}
+            .selfName=${name}
+            .audience=${audience}
+          ></ring-view>
+          <people-list
+            .people=${people}
+            .self=${self}
+            .selfName=${name}
+            .audience=${audience}
+            @rename=${this.#rename}
+          ></people-list>
+          ${this.#renderMilestones(space.snapshot().milestones)}
+        </section>
+        <section class="talk">
+          <talk-view
+            .messages=${space.messages}
+            .audience=${audience}
+            .nameOf=${this.#nameOf}
+            .alone=${people.length === 0}
+            @say=${this.#say}
+            @say-again=${this.#sayAgain}
+          ></talk-view>
+        </section>
+      </main>
+    `
+  }
+
+  #renderService() {
+    if (this.space.service.name === 'online') return nothing
+    return html`<p class="calm" role="status" data-testid="service-banner">
+      The XMPP service is away. ${this.space.people.length === 0 ? 'Others cannot find you until it is back' : 'The ring goes on without it'};
+      reconnecting.
+    </p>`
+  }
+
+  #renderPaneButton(pane: 'talk' | 'people', label: string) {
+    return html`<button
+      aria-pressed=${this.pane === pane}
+      data-testid=${`pane-${pane}`}
+      @click=${() => {
+        this.pane = pane
+      }}
+    >
+      ${label}
+    </button>`
+  }
+
+  #renderMilestones({ reflectionMs, connectedMs }: Milestones) {
+    const steps = [
+      reflectionMs === undefined ? [] : `signed in after ${shownSeconds(reflectionMs)}`,
+      connectedMs === undefined ? [] : `connected after ${shownSeconds(connectedMs)}`,
+    ].flat()
+    return steps.length === 0 ? nothing : html`<p class="milestones" data-testid="milestones">${steps.join(', ')}</p>`
+  }
+
+  readonly #nameOf = (address: Address): string => this.space.nameOf(address)
+
+  readonly #chooseAudience = ({ detail }: CustomEvent<Audience>) => {
+    this.audience = detail
+    if (detail !== 'all') this.pane = 'talk'
+  }
+
+  readonly #say = ({ detail: { to, text } }: CustomEvent<Say>) => this.space.say(to, text)
+
+  readonly #sayAgain = ({ detail }: CustomEvent<string>) => this.space.sayAgain(detail)
+
+  readonly #rename = ({ detail }: CustomEvent<string>) => this.space.rename(detail)
+}
+
+function shownSeconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(2)} s`
+}
+
+customElements.define('space-view', SpaceView)
+declare global {
+  interface HTMLElementTagNameMap {
+    'space-view': SpaceView
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * Address: a node's place on the ring, 160 bits, written as 40 lower-case hexadecimal digits.
+ *
+ * Fixed width makes text order the ring's order, so sorting and bracketing need no arithmetic; distances are written the
+ * same way and compare with `<`. Left is clockwise: addresses increase. A node's address is even (class 0): the class
+ * of an address is the number of consecutive one bits from the least significant end (Brunet's convention).
+ */
+export type Address = string & { readonly __address: true }
+
+/** A length of arc, 0 to 2^160 − 1, written like an address. */
+export type Distance = string & { readonly __distance: true }
+
+export const ADDRESS_BYTES = 20
+const DIGITS = 40
+/** Forty bits: the largest group of whole hex digits whose sums stay exact in a double with room to spare. */
+const GROUP_DIGITS = 10
+const GROUP_SIZE = 2 ** 40
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
+/** Returns undefined for anything but 40 lower-case hex digits that end in a zero bit. */
+export function parseAddress(text: string): Address | undefined {
+  return /^[0-9a-f]{39}[02468ace]$/.test(text) ? (text as Address) : undefined
+}
+
+/** Reads 20 bytes as they stand, of whatever class. */
+export function addressFromBytes(bytes: Uint8Array, offset = 0): Address {
+  let text = ''
+  for (let index = offset; index < offset + ADDRESS_BYTES; index++) text += HEX[bytes[index] as number]
+  return text as Address
+}
+
+export function writeAddress(address: Address, into: Uint8Array, offset: number): void {
+  for (let index = 0; index < ADDRESS_BYTES; index++) {
+    into[offset + index] = (digit(address.charCodeAt(2 * index)) << 4) | digit(address.charCodeAt(2 * index + 1))
+  }
+}
+
+/** A node address from 20 random bytes, or from a hash. */
+export function nodeAddress(bytes: Uint8Array): Address {
+  return withClassZero(addressFromBytes(bytes))
+}
+
+export function classOf(address: Address): number {
+  let ones = 0
+  for (let index = DIGITS - 1; index >= 0; index--) {
+    let bits = digit(address.charCodeAt(index))
+    if (bits === 15) {
+      ones += 4
+      continue
+    }
+    for (; bits & 1; bits >>= 1) ones++
+    return ones
+  }
+  return ones
+}
+
+export function withClassZero(address: Address): Address {
+  const last = digit(address.charCodeAt(DIGITS - 1)) & 14
+  return (address.slice(0, -1) + last.toString(16)) as Address
+}
+
+/** How far to walk left (upwards) from `from` until `to`. */
+export function leftDistance(from: Address, to: Address): Distance {
+  let text = ''
+  let borrow = 0
+  for (let end = DIGITS; end > 0; end -= GROUP_DIGITS) {
+    let group = groupOf(to, end) - groupOf(from, end) - borrow
+    borrow = group < 0 ? 1 : 0
+    if (borrow) group += GROUP_SIZE
+    text = group.toString(16).padStart(GROUP_DIGITS, '0') + text
+  }
+  return text as Distance
+}
+
+/** How far to walk right (downwards) from `from` until `to`. */
+export function rightDistance(from: Address, to: Address): Distance {
+  return leftDistance(to, from)
+}
+
+/** The shorter way round. */
+export function distance(a: Address, b: Address): Distance {
+  const left = leftDistance(a, b)
+  const right = leftDistance(b, a)
+  if (left < right) return left
+  return right
+}
+
+/** `address` moved left by an arc. */
+export function moveLeft(address: Address, by: Distance): Address {
+  let text = ''
+  let carry = 0
+  for (let end = DIGITS; end > 0; end -= GROUP_DIGITS) {
+    let group = groupOf(address, end) + groupOf(by, end) + carry
+    carry = group >= GROUP_SIZE ? 1 : 0
+    if (carry) group -= GROUP_SIZE
+    text = group.toString(16).padStart(GROUP_DIGITS, '0') + text
+  }
+  return text as Address
+}
+
+/** Whether a walk left from `from` meets `address` before `to`; the ends do not count, and between equal ends is nothing. */
+export function isBetween(address: Address, from: Address, to: Address): boolean {
+  if (from < to) return from < address && address < to
+  if (from > to) return address > from || address < to
+  return false
+}
+
+/** The one of `a` and `b` that is nearer to `key`. Every tie in the ring goes to the lower address. */
+export function nearer(key: Address, a: Address, b: Address): Address {
+  const toA = distance(key, a)
+  const toB = distance(key, b)
+  if (toA !== toB) return toA < toB ? a : b
+  return a < b ? a : b
+}
+
+/** The place on a circle of circumference 1, to the precision of a double. */
+export function fractionOf(address: Address | Distance): number {
+  return Number.parseInt(address.slice(0, 13), 16) / 2 ** 52
+}
+
+function groupOf(text: string, end: number): number {
+  return Number.parseInt(text.slice(end - GROUP_DIGITS, end), 16)
+}
+
+function digit(code: number): number {
+  return code < 58 ? code - 48 : code - 87
+}

@@ -1,0 +1,97 @@
+/**
+ * Broadcast: every node once, n − 1 messages. Each node is handed an arc of the ring, from itself up to an end, and hands
+ * the parts of it on to its links that lie inside, each up to the next (Brunet, BroadcastSender). Messages to the links
+ * are acknowledged, and the arc of a link that died is handed to the next one.
+ */
+import { type Address, isBetween } from './address.ts'
+import type { Ticket } from './effects.ts'
+import type { NodeCore } from './node-core.ts'
+import type { Content } from './wire.ts'
+
+/** Broadcasts remembered, so that one that comes twice is delivered once. A guess. */
+const MAX_REMEMBERED = 4_096
+
+export type BroadcastContent = Extract<Content, { type: 'broadcast' }>
+
+export interface BroadcastEvents {
+  hand(to: Address, content: BroadcastContent): void
+  deliver(origin: Address, data: Uint8Array): void
+  /** All nodes that we handed our own broadcast to have it. */
+  done(ticket: Ticket): void
+}
+
+export class Broadcast {
+  private readonly core: NodeCore
+  private readonly events: BroadcastEvents
+  private readonly remembered = new Set<string>()
+  /** Our own broadcasts that some link has not acknowledged yet. */
+  private readonly open = new Map<number, { ticket: Ticket; waiting: number }>()
+  private lastId: number
+
+  constructor(core: NodeCore, events: BroadcastEvents) {
+    this.core = core
+    this.events = events
+    this.lastId = Math.floor(core.random() * 2 ** 32)
+  }
+
+  start(data: Uint8Array, ticket: Ticket): void {
+    const origin = this.core.config.address
+    this.lastId = (this.lastId + 1) >>> 0
+    const content: BroadcastContent = { type: 'broadcast', origin, id: this.lastId, until: origin, data }
+    this.open.set(content.id, { ticket, waiting: 1 })
+    this.remember(content)
+    this.spread(content, origin)
+    this.settle(content)
+  }
+
+  received(content: BroadcastContent): void {
+    if (content.origin === this.core.config.address || !this.remember(content)) {
+      this.core.count('broadcast: repeated')
+      return
+    }
+    this.events.deliver(content.origin, content.data)
+    this.spread(content, this.core.config.address)
+  }
+
+  /** A link has the broadcast and will hand it on, or never will. */
+  settled(to: Address, content: BroadcastContent, failed: boolean): void {
+    if (failed) this.handAround(to, content)
+    this.settle(content)
+  }
+
+  /** The link may be dead: who lies beyond it in its arc hears from us. */
+  handAround(to: Address, content: BroadcastContent): void {
+    this.core.count('broadcast: handed on around a lost link')
+    this.spread(content, to)
+  }
+
+  private settle(content: BroadcastContent): void {
+    const open = content.origin === this.core.config.address ? this.open.get(content.id) : undefined
+    if (!open || --open.waiting > 0) return
+    this.open.delete(content.id)
+    this.events.done(open.ticket)
+  }
+
+  /** Hands the arc between `from` and the content's end to our links in it. */
+  private spread(content: BroadcastContent, from: Address): void {
+    const inside = this.core.table
+      .addresses()
+      .filter((address) => isBetween(address, from, content.until) || (from === content.until && address !== from))
+    const beyond = inside.findIndex((address) => address > from)
+    const ordered = beyond > 0 ? [...inside.slice(beyond), ...inside.slice(0, beyond)] : inside
+    const open = content.origin === this.core.config.address ? this.open.get(content.id) : undefined
+    if (open) open.waiting += ordered.length
+    ordered.forEach((address, index) => {
+      this.events.hand(address, { ...content, until: ordered[index + 1] ?? content.until })
+    })
+  }
+
+  private remember(content: BroadcastContent): boolean {
+    const key = `${content.origin}/${content.id}`
+    if (this.remembered.has(key)) return false
+    this.remembered.add(key)
+    const oldest = this.remembered.values().next().value
+    if (this.remembered.size > MAX_REMEMBERED && oldest !== undefined) this.remembered.delete(oldest)
+    return true
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * Connection: all that we share with one other node. It has one or more channels, of which the best carries the
+ * traffic and the others stand by, and the roles that either end gives it in the ring.
+ */
+import type { Address } from './address.ts'
+import { type ChannelKind, rankOf } from './channel-kind.ts'
+import type { ChannelId } from './effects.ts'
+import { type Endpoint, schemeOf } from './endpoint.ts'
+import { hasRole, NO_ROLES, type RoleBits, STRUCTURED } from './role.ts'
+import type { Status } from './wire.ts'
+
+export type ConnectionChannel = {
+  readonly id: ChannelId
+  readonly kind: ChannelKind
+  readonly scheme: string
+  /** Whether we dialled it. */
+  readonly ours: boolean
+  /** Counts the dialler's attempts: of two by the same dialler the later stays. */
+  readonly attempt: number
+  congested: boolean
+  heardAtMs: number
+  /** We have said that we send nothing more on it. */
+  retired: boolean
+  farRetired: boolean
+}
+
+export class Connection {
+  readonly address: Address
+  readonly incarnation: number
+  /** Whether the other end made the first contact. */
+  readonly incoming: boolean
+  readonly sinceMs: number
+  endpoints: Endpoint[]
+  /** The roles that we give it; the other end's are in its status. */
+  roles: RoleBits = NO_ROLES
+  status: Status
+  channels: ConnectionChannel[] = []
+  rttMs: number | undefined
+  /** When nobody needed it any more. */
+  uselessSinceMs: number | undefined
+
+  constructor(facts: {
+    address: Address
+    incarnation: number
+    incoming: boolean
+    sinceMs: number
+    endpoints: Endpoint[]
+    status: Status
+  }) {
+    this.address = facts.address
+    this.incarnation = facts.incarnation
+    this.incoming = facts.incoming
+    this.sinceMs = facts.sinceMs
+    this.endpoints = facts.endpoints
+    this.status = facts.status
+  }
+
+  /** Both ends route over a connection that either of them gives a ring role, so they agree without negotiating. */
+  get allRoles(): RoleBits {
+    return (this.roles | this.status.roles) as RoleBits
+  }
+
+  get structured(): boolean {
+    return hasRole(this.allRoles, STRUCTURED)
+  }
+
+  /** What carries the traffic: the best channel that neither end has retired, else the best that is left. */
+  get active(): ConnectionChannel | undefined {
+    let best: ConnectionChannel | undefined
+    for (const channel of this.channels) {
+      if (channel.retired) continue
+      if (!best || isBetterChannel(channel, best)) best = channel
+    }
+    return best
+  }
+
+  get heardAtMs(): number {
+    let latest = 0
+    for (const channel of this.channels) latest = Math.max(latest, channel.heardAtMs)
+    return latest
+  }
+
+  /**
+   * Adds a channel; returns the one that it makes superfluous, which may be itself. Both ends see the same two
+   * channels and must choose alike whatever order they see them in: of two dialled by one end the later stays, of two
+   * dialled by different ends that of the greater address (Brunet's "downhill" rule).
+   */
+  attach(channel: ConnectionChannel, self: Address): ConnectionChannel | undefined {
+    const twin = this.channels.find((other) => other.scheme === channel.scheme && !other.retired)
+    this.channels.push(channel)
+    if (!twin) return undefined
+    if (twin.ours === channel.ours) return twin.attempt < channel.attempt ? twin : channel
+    return channel.ours === self > this.address ? twin : channel
+  }
+
+  detach(id: ChannelId): void {
+    this.channels = this.channels.filter((channel) => channel.id !== id)
+  }
+}
+
+function isBetterChannel(a: ConnectionChannel, b: ConnectionChannel): boolean {
+  if (a.farRetired !== b.farRetired) return b.farRetired
+  return rankOf(a.kind) < rankOf(b.kind)
+}
+
+export function connectionChannel(facts: {
+  id: ChannelId
+  kind: ChannelKind
+  endpoint: Endpoint
+  ours: boolean
+  attempt: number
+  nowMs: number
+}): ConnectionChannel {
+  const { id, kind, endpoint, ours, attempt, nowMs } = facts
+  return {
+    id,
+    kind,
+    scheme: schemeOf(endpoint),
+    ours,
+    attempt,
+    congested: false,
+    heardAtMs: nowMs,
+    retired: false,
+    farRetired: false,
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * Connector: "connect to me". Asks a node that we cannot dial yet, through the ring, to dial us; its answer tells where
+ * it can be dialled, should its own attempt fail.
+ *
+ *   asking --reply--> awaiting-dial --linked--> done
+ *      |                   |
+ *      |                   +--GRACE--> we dial --linked--> done
+ *      +-- no reply --> shunned for a while, so that a dead neighbour named by others is not asked for again and again
+ *
+ * Who is asked dials at once, so the answer and the link take one and the same trip.
+ */
+import type { Address } from './address.ts'
+import type { Connection } from './connection.ts'
+import { type Endpoint, schemeOf } from './endpoint.ts'
+import type { Linker } from './linker.ts'
+import type { NodeCore } from './node-core.ts'
+import type { Requests } from './requests.ts'
+import type { RoleBits } from './role.ts'
+import { routableFrame } from './routable-frame.ts'
+import { decodeRequest, encodeReply, encodeRequest, type Mode, type Packet, type Reply } from './wire.ts'
+
+/** Lets the asked node's dialling come first: two dials would make two channels. A guess. */
+const GRACE_MS = 1_500
+/** A dead node stays in others' lists for a few seconds; every attempt at it may cost an RTCPeerConnection. */
+const SHUNNED_MS = 15_000
+const MAX_SHUNNED = 512
+/** Connections being asked for at once. A guess. */
+const MAX_WANTED = 32
+
+type Wanted = { role: RoleBits; dialAtMs: number | undefined; endpoints: Endpoint[] }
+
+export class Connector {
+  private readonly core: NodeCore
+  private readonly linker: Linker
+  private readonly requests: Requests
+  private readonly wanted = new Map<Address, Wanted>()
+  private readonly shunned = new Map<Address, number>()
+
+  constructor(core: NodeCore, linker: Linker, requests: Requests) {
+    this.core = core
+    this.linker = linker
+    this.requests = requests
+  }
+
+  get deadlineMs(): number | undefined {
+    let earliest: number | undefined
+    for (const { dialAtMs } of this.wanted.values()) {
+      if (dialAtMs !== undefined && (earliest === undefined || dialAtMs < earliest)) earliest = dialAtMs
+    }
+    return earliest
+  }
+
+  isShunned(address: Address): boolean {
+    const until = this.shunned.get(address)
+    return until !== undefined && until > this.core.nowMs
+  }
+
+  /** For a while nobody's word makes us look for this node. */
+  shun(address: Address, forMs = SHUNNED_MS): void {
+    this.shunned.delete(address)
+    this.shunned.set(address, this.core.nowMs + forMs)
+    const oldest = this.shunned.keys().next().value
+    if (this.shunned.size > MAX_SHUNNED && oldest !== undefined) this.shunned.delete(oldest)
+  }
+
+  /** `informer` is connected to the node, as far as we know, and passes our request on. */
+  connect(address: Address, role: RoleBits, informer: Connection): void {
+    if (address === this.core.config.address || this.core.table.get(address) || this.wanted.has(address)) return
+    if (this.wanted.size >= MAX_WANTED || this.isShunned(address)) return
+    const wanted: Wanted = { role, dialAtMs: undefined, endpoints: [] }
+    this.wanted.set(address, wanted)
+    this.requests.ask(
+      this.core.nowMs,
+      (id) => this.request(id, address, 'exact', role, informer),
+      (reply) => {
+        if (this.wanted.get(address) !== wanted) return
+        if (!reply) {
+          this.wanted.delete(address)
+          if (!this.core.table.get(address)) this.shun(address)
+          return
+        }
+        wanted.endpoints = reply.endpoints
+        wanted.dialAtMs = this.core.nowMs + GRACE_MS
+      },
+    )
+  }
+
+  /** Asks those who lie on either side of our own place, through somebody who is in the ring. */
+  seekOwnPlace(role: RoleBits, informer: Connection, done: (reply: Reply | undefined) => void): void {
+    const { address } = this.core.config
+    this.requests.ask(this.core.nowMs, (id) => this.request(id, address, 'annealing', role, informer), done)
+  }
+
+  handleRequest(packet: Packet): void {
+    const request = decodeRequest(packet.payload)
+    if (!request) {
+      this.core.count('packet: bad request')
+      return
+    }
+    if (packet.source === this.core.config.address) return
+    let payload = this.requests.earlierAnswer(packet.source, request.id, this.core.nowMs)
+    if (!payload) {
+      payload = encodeReply({
+        id: request.id,
+        endpoints: [...this.core.endpoints],
+        status: this.core.statusFor(packet.source),
+      })
+      this.requests.remember(packet.source, request.id, payload, this.core.nowMs)
+      this.shunned.delete(packet.source)
+      if (!this.core.table.get(packet.source)) this.dial(packet.source, request.role, request.endpoints)
+    }
+    const reply = { mode: 'exact', body: 'reply', destination: packet.source, payload } as const
+    if (!request.via || request.via === this.core.config.address) this.core.sendPacket(reply)
+    else {
+      const inner = routableFrame(this.core, reply)
+      this.core.sendPacket({ mode: 'exact', body: 'forward', destination: request.via, payload: inner })
+    }
+  }
+
+  linked(address: Address): void {
+    this.wanted.delete(address)
+    this.shunned.delete(address)
+  }
+
+  wake(): void {
+    for (const [address, wanted] of [...this.wanted]) {
+      if (wanted.dialAtMs === undefined || wanted.dialAtMs > this.core.nowMs) continue
+      this.wanted.delete(address)
+      this.dial(address, wanted.role, wanted.endpoints)
+    }
+  }
+
+  private dial(address: Address, role: RoleBits, endpoints: readonly Endpoint[]): void {
+    if (this.linker.isDialling(address)) return
+    const endpoint = firstContact(this.core.config.transports, endpoints)
+    if (endpoint) this.linker.dial(endpoint, address, role)
+    else this.core.count('connect: no endpoint that we can dial')
+  }
+
+  private request(id: number, destination: Address, mode: Mode, role: RoleBits, informer: Connection): void {
+    const via = informer.address
+    const payload = encodeRequest({ id, via, method: 'connect', role, endpoints: [...this.core.endpoints] })
+    const inner = routableFrame(this.core, { mode, body: 'request', destination, payload })
+    this.core.sendPacket({ mode: 'exact', body: 'forward', destination: via, payload: inner })
+  }
+}
+
+/** The endpoint to dial first, by the order of our transports. */
+export function firstContact(
+  transports: readonly { scheme: string }[],
+  endpoints: readonly Endpoint[],
+): Endpoint | undefined {
+  for (const { scheme } of transports) {
+    const endpoint = endpoints.find((candidate) => schemeOf(candidate) === scheme)
+    if (endpoint) return endpoint
+  }
+  return undefined
+}

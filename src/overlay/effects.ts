@@ -1,0 +1,48 @@
+/**
+ * What goes into a node and what comes out of it: the core's whole contract with the world. The driver gives one input
+ * and the time, carries out every effect in order, and wakes the node at its deadline.
+ */
+import type { Address } from './address.ts'
+import type { ChannelKind } from './channel-kind.ts'
+import type { Endpoint } from './endpoint.ts'
+
+/** Positive for channels that the node dials, negative for those that arrive; never used twice. */
+export type ChannelId = number
+
+/** Names one `send` or `broadcast` until it is settled. */
+export type Ticket = number
+
+export type NodeState = 'alone' | 'joining' | 'connected'
+
+export type SendFailure = 'unreachable' | 'too-much-unsent' | 'left'
+
+export type Input =
+  | { type: 'wake' }
+  /** Rendezvous saw somebody; `elder` was there before us. */
+  | { type: 'candidate-appeared'; endpoint: Endpoint; elder: boolean }
+  | { type: 'candidate-vanished'; endpoint: Endpoint }
+  /** Where others can dial us from now on. */
+  | { type: 'endpoints-changed'; endpoints: Endpoint[] }
+  | { type: 'channel-arrived'; channel: ChannelId; endpoint: Endpoint; kind: ChannelKind }
+  | { type: 'channel-opened'; channel: ChannelId; kind: ChannelKind }
+  | { type: 'channel-congested'; channel: ChannelId }
+  | { type: 'channel-writable'; channel: ChannelId }
+  | { type: 'channel-closed'; channel: ChannelId; reason: string }
+  | { type: 'frame'; channel: ChannelId; bytes: Uint8Array }
+  | { type: 'send'; ticket: Ticket; to: Address; data: Uint8Array }
+  | { type: 'broadcast'; ticket: Ticket; data: Uint8Array }
+  /** The page was hidden or shown: a hidden tab answers late. */
+  | { type: 'visibility-changed'; hidden: boolean }
+  /** The network or the clock jumped: nothing that was known to live is sure to live. */
+  | { type: 'doubt' }
+  | { type: 'leave' }
+
+export type Effect =
+  | { type: 'dial'; channel: ChannelId; endpoint: Endpoint }
+  | { type: 'transmit'; channel: ChannelId; bytes: Uint8Array }
+  | { type: 'close'; channel: ChannelId; reason: string }
+  | { type: 'deliver'; from: Address; data: Uint8Array; broadcast: boolean }
+  | { type: 'settle'; ticket: Ticket; failure: SendFailure | undefined }
+  /** `left`: said goodbye or fell silent; `unlinked`: is there, but the link was given up. */
+  | { type: 'peer'; change: 'joined' | 'changed' | 'left' | 'unlinked'; address: Address }
+  | { type: 'state'; state: NodeState }

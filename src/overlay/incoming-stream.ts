@@ -1,0 +1,82 @@
+/** IncomingStream: one sender's messages, put back into order, each handed on once; and when to say so. */
+import type { Content } from './wire.ts'
+
+/** Messages that may wait for an earlier one. */
+const MAX_WAITING = 1_024
+/** In bulk one acknowledgement for so many bytes, or after so long, is enough. */
+const ACK_EVERY_BYTES = 262_144
+const ACK_DELAY_MS = 5
+/** A stream whose beginning never comes was begun with somebody else who had our address. */
+const BEGINNING_TIMEOUT_MS = 4_000
+
+const NOTHING: readonly Content[] = []
+
+export type Verdict = { ready: readonly Content[]; dropped: 'repeated' | 'too far ahead' | undefined }
+
+export class IncomingStream {
+  readonly id: number
+  /** When an acknowledgement must leave, if no message carries it before. */
+  ackAtMs: number | undefined
+  /** When to tell the sender that we know nothing of this stream. */
+  resetAtMs: number | undefined
+  private readonly previousId: number | undefined
+  private expected = 0
+  private readonly waiting = new Map<number, Content>()
+  private unacknowledgedBytes = 0
+  private acknowledgedAtMs = Number.NEGATIVE_INFINITY
+
+  constructor(id: number, nowMs: number, previousId: number | undefined) {
+    this.id = id
+    this.previousId = previousId
+    this.resetAtMs = nowMs + BEGINNING_TIMEOUT_MS
+  }
+
+  accepts(stream: number): boolean {
+    return stream === this.id
+  }
+
+  /** Whether this stream took the place of that one. */
+  supersedes(stream: number): boolean {
+    return stream === this.previousId
+  }
+
+  handle(sequence: number, content: Content, nowMs: number): Verdict {
+    if (sequence < this.expected) {
+      this.dueAt(nowMs)
+      return { ready: NOTHING, dropped: 'repeated' }
+    }
+    if (sequence > this.expected) {
+      if (this.waiting.size >= MAX_WAITING || sequence > this.expected + 4 * MAX_WAITING) {
+        return { ready: NOTHING, dropped: 'too far ahead' }
+      }
+      this.waiting.set(sequence, content)
+      return { ready: NOTHING, dropped: undefined }
+    }
+    this.resetAtMs = undefined
+    const ready = [content]
+    this.expected++
+    for (let next = this.waiting.get(this.expected); next; next = this.waiting.get(this.expected)) {
+      this.waiting.delete(this.expected)
+      this.expected++
+      ready.push(next)
+    }
+    for (const { data } of ready) this.unacknowledgedBytes += data.length
+    const bulk = this.unacknowledgedBytes < ACK_EVERY_BYTES && nowMs - this.acknowledgedAtMs < ACK_DELAY_MS
+    this.dueAt(bulk ? this.acknowledgedAtMs + ACK_DELAY_MS : nowMs)
+    return { ready, dropped: undefined }
+  }
+
+  /** The number of the next message that we have not got; whoever calls sends it. */
+  acknowledge(nowMs: number): number {
+    if (this.ackAtMs !== undefined) {
+      this.ackAtMs = undefined
+      this.acknowledgedAtMs = nowMs
+      this.unacknowledgedBytes = 0
+    }
+    return this.expected
+  }
+
+  private dueAt(atMs: number): void {
+    if (this.ackAtMs === undefined || atMs < this.ackAtMs) this.ackAtMs = atMs
+  }
+}

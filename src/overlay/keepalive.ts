@@ -1,0 +1,135 @@
+/**
+ * Keepalive: is the other end still there?
+ *
+ *   quiet --silence--> probing (active channel) --SUSPECT--> probing (every channel) --DEAD--> silent channels close
+ *     ^                    |                                    |
+ *     +------ heard -------+------------------------------------+
+ *
+ *   quiet --doubt (presence gone, clock or network jumped)--> probing (every channel), with the shorter DOUBT deadline
+ *
+ * A tab that was killed says nothing, and WebRTC notices only after 6 to 16 s (measured), so silence is probed.
+ * The deadline is ours, and our own page may have been asleep: when the node wakes late, probes begin anew.
+ */
+import type { Connection } from './connection.ts'
+import type { ChannelId } from './effects.ts'
+import type { NodeCore } from './node-core.ts'
+
+/** Together with DEAD_MS at most 4 s of silence: a killed tab is to be noticed within 5 s. */
+const KEEPALIVE_MS = 1_500
+/** A relay is a guest's burden on the XMPP service, and its errors tell of a dead end anyway. A guess. */
+const KEEPALIVE_RELAY_MS = 10_000
+const SUSPECT_MS = 1_000
+const DEAD_MS = 2_500
+/** Where the service says that it is gone, a live node has one round trip to say that it is not. */
+const DOUBT_DEAD_MS = 1_500
+/** A throttled relay takes seconds for a round trip (measured on Prosody at 10 kB/s). */
+const DEAD_RELAY_MS = 8_000
+/** Hidden pages have timers once a minute (Chromium's intensive throttling) and may be frozen for a while. */
+const KEEPALIVE_HIDDEN_MS = 20_000
+const DEAD_HIDDEN_MS = 50_000
+
+type Probe = { sinceMs: number; wide: boolean; wideAtMs: number; deadlineMs: number }
+
+export interface KeepaliveEvents {
+  /** Nothing was heard on the channel since the probe began. */
+  silent(connection: Connection, channel: ChannelId): void
+}
+
+export class Keepalive {
+  private readonly core: NodeCore
+  private readonly events: KeepaliveEvents
+  private readonly probes = new Map<Connection, Probe>()
+
+  constructor(core: NodeCore, events: KeepaliveEvents) {
+    this.core = core
+    this.events = events
+  }
+
+  get deadlineMs(): number | undefined {
+    let earliest = Number.POSITIVE_INFINITY
+    for (const connection of this.core.table.all()) {
+      const probe = this.probes.get(connection)
+      const at = probe ? (probe.wide ? probe.deadlineMs : probe.wideAtMs) : this.quietUntilMs(connection)
+      if (at < earliest) earliest = at
+    }
+    return earliest === Number.POSITIVE_INFINITY ? undefined : earliest
+  }
+
+  /** Somebody says that it is gone. */
+  doubt(connection: Connection): void {
+    const probe = this.probes.get(connection)
+    const deadlineMs = this.core.nowMs + Math.max(DOUBT_DEAD_MS, 4 * (connection.rttMs ?? 0))
+    if (probe?.wide && probe.deadlineMs <= deadlineMs) return
+    this.probes.set(connection, { sinceMs: this.core.nowMs, wide: true, wideAtMs: this.core.nowMs, deadlineMs })
+    this.ping(connection, true)
+  }
+
+  onPong(connection: Connection, nonce: number): void {
+    const sentAtMs = nonce
+    const elapsed = (Math.round(this.core.nowMs) - sentAtMs) >>> 0
+    if (elapsed < DEAD_HIDDEN_MS) connection.rttMs = elapsed
+  }
+
+  forget(connection: Connection): void {
+    this.probes.delete(connection)
+  }
+
+  wake(): void {
+    const stalled = this.core.nowMs - (this.deadlineMs ?? this.core.nowMs) > SUSPECT_MS
+    if (stalled) this.core.count('keepalive: woken late')
+    for (const connection of [...this.core.table.all()]) this.review(connection, stalled)
+  }
+
+  private review(connection: Connection, stalled: boolean): void {
+    const { nowMs } = this.core
+    const probe = this.probes.get(connection)
+    if (!probe) {
+      if (this.quietUntilMs(connection) <= nowMs) this.start(connection)
+      return
+    }
+    const active = connection.active
+    if (active && active.heardAtMs >= probe.sinceMs) {
+      this.probes.delete(connection)
+    } else if (stalled) {
+      this.start(connection)
+    } else if (probe.wide && probe.deadlineMs <= nowMs) {
+      this.probes.delete(connection)
+      for (const channel of [...connection.channels]) {
+        if (channel.heardAtMs < probe.sinceMs) this.events.silent(connection, channel.id)
+      }
+    } else if (!probe.wide && probe.wideAtMs <= nowMs) {
+      probe.wide = true
+      this.ping(connection, true)
+    }
+  }
+
+  private start(connection: Connection): void {
+    const { nowMs } = this.core
+    const deadMs = connection.status.hidden
+      ? DEAD_HIDDEN_MS
+      : connection.active?.kind === 'relay'
+        ? DEAD_RELAY_MS
+        : DEAD_MS
+    const wideAtMs = nowMs + SUSPECT_MS
+    this.probes.set(connection, { sinceMs: nowMs, wide: false, wideAtMs, deadlineMs: nowMs + deadMs })
+    this.ping(connection, false)
+  }
+
+  private ping(connection: Connection, wide: boolean): void {
+    const channels = wide ? connection.channels : connection.channels.filter((channel) => channel === connection.active)
+    const nonce = Math.round(this.core.nowMs) >>> 0
+    for (const channel of channels) {
+      if (!channel.retired) this.core.transmit(channel.id, { type: 'ping', nonce })
+    }
+  }
+
+  private quietUntilMs(connection: Connection): number {
+    const { active } = connection
+    const quietMs = connection.status.hidden
+      ? KEEPALIVE_HIDDEN_MS
+      : active?.kind === 'relay'
+        ? KEEPALIVE_RELAY_MS
+        : KEEPALIVE_MS
+    return (active?.heardAtMs ?? connection.sinceMs) + quietMs
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * LeafOverlord: how do we get our first links, and how do rings that formed apart find each other?
+ *
+ *   seeking --ring consistent--> settled --ring lost--> seeking
+ *
+ *   seeking   rounds after 0, 0.5, 1, 2, 4, 8, 10, 10 … s: at most ten candidates each, drawn at random without repetition.
+ *             Elders are dialled at once. Those who came after us dial us, so we give them GRACE first.
+ *   settled   one candidate that we have no link to, every half minute or so: in a ring that is whole it costs one link;
+ *             when there are two rings it makes them one.
+ *
+ * Leaf links that the ring has no other use for are dropped after a while.
+ */
+import type { Connection } from './connection.ts'
+import { type Endpoint, schemeOf } from './endpoint.ts'
+import type { Linker } from './linker.ts'
+import type { NodeCore } from './node-core.ts'
+import { LEAF, withoutRole } from './role.ts'
+
+/** Paper, §V.B: asking all got no answer through some services, ten at random did. */
+const CANDIDATES_PER_ROUND = 10
+/** Paper: every 10 s; the earlier rounds are ours, since nothing periodic should stand in the way of a join. */
+const ROUND_DELAY_MS = [500, 1_000, 2_000, 4_000, 8_000, 10_000] as const
+/** How long an elder may leave a newcomer to dial it. A guess: login and first round trip on a slow line. */
+const GRACE_MS = 1_500
+const SETTLED_PROBE_MS = 30_000
+/** Presences beyond it are dropped: the paper saw 600 instances of one account. */
+const MAX_CANDIDATES = 2_000
+/** A candidate that failed is left alone for so long. */
+const FAILED_MS = 10_000
+const LEAF_KEPT_MS = 20_000
+
+type Candidate = { endpoint: Endpoint; dialAfterMs: number }
+
+export class LeafOverlord {
+  private readonly core: NodeCore
+  private readonly linker: Linker
+  private readonly candidates = new Map<Endpoint, Candidate>()
+  private round = 0
+  private roundAtMs: number | undefined
+  private probeAtMs: number | undefined
+  private settled = false
+  private asked = 0
+
+  constructor(core: NodeCore, linker: Linker) {
+    this.core = core
+    this.linker = linker
+  }
+
+  get deadlineMs(): number | undefined {
+    return this.settled ? this.probeAtMs : this.roundAtMs
+  }
+
+  get known(): number {
+    return this.candidates.size
+  }
+
+  appeared(endpoint: Endpoint, elder: boolean): void {
+    if (this.core.endpoints.includes(endpoint)) return
+    if (!this.core.config.transports.some(({ scheme }) => scheme === schemeOf(endpoint))) {
+      this.core.count('candidate: unknown scheme')
+      return
+    }
+    if (this.candidates.size >= MAX_CANDIDATES && !this.candidates.has(endpoint)) {
+      this.core.count('candidate: too many')
+      return
+    }
+    const dialAfterMs = this.core.nowMs + (elder ? 0 : GRACE_MS)
+    this.candidates.set(endpoint, { endpoint, dialAfterMs })
+    if (this.settled) return
+    // Within a round's allowance a new candidate need not wait for the next one.
+    if (elder && this.asked < CANDIDATES_PER_ROUND && !this.core.table.ofEndpoint(endpoint)) this.ask(endpoint)
+    else this.roundAtMs = Math.min(this.roundAtMs ?? Number.POSITIVE_INFINITY, dialAfterMs + 1)
+  }
+
+  vanished(endpoint: Endpoint): void {
+    this.candidates.delete(endpoint)
+  }
+
+  failed(endpoint: Endpoint): void {
+    const candidate = this.candidates.get(endpoint)
+    if (candidate) candidate.dialAfterMs = this.core.nowMs + FAILED_MS
+  }
+
+  /** Somebody at these endpoints fell silent: others come first. */
+  suspect(endpoints: readonly Endpoint[]): void {
+    for (const endpoint of endpoints) this.failed(endpoint)
+  }
+
+  /** The ring is consistent as far as we see, or no longer. */
+  review(connected: boolean): void {
+    if (connected === this.settled) return
+    this.settled = connected
+    this.round = 0
+    this.asked = 0
+    const { nowMs } = this.core
+    this.roundAtMs = connected || this.candidates.size === 0 ? undefined : nowMs
+    this.probeAtMs = connected ? nowMs + this.fuzzy(SETTLED_PROBE_MS) : undefined
+  }
+
+  wake(): void {
+    const { nowMs } = this.core
+    if (!this.settled && this.roundAtMs !== undefined && this.roundAtMs <= nowMs) this.startRound()
+    if (this.settled && this.probeAtMs !== undefined && this.probeAtMs <= nowMs) {
+      this.probeAtMs = nowMs + this.fuzzy(SETTLED_PROBE_MS)
+      const [candidate] = this.draw(1)
+      if (candidate) this.ask(candidate.endpoint)
+      for (const connection of this.core.table.all()) this.dropIfUseless(connection)
+    }
+  }
+
+  private startRound(): void {
+    const delay = ROUND_DELAY_MS[Math.min(this.round, ROUND_DELAY_MS.length - 1)] as number
+    this.round++
+    this.asked = 0
+    this.roundAtMs = this.candidates.size > 0 ? this.core.nowMs + this.fuzzy(delay) : undefined
+    for (const candidate of this.draw(CANDIDATES_PER_ROUND)) this.ask(candidate.endpoint)
+  }
+
+  private ask(endpoint: Endpoint): void {
+    this.asked++
+    this.linker.dial(endpoint, undefined, LEAF)
+    if (this.roundAtMs === undefined && !this.settled) {
+      this.roundAtMs = this.core.nowMs + this.fuzzy(ROUND_DELAY_MS[0])
+    }
+  }
+
+  /** Distinct candidates at random, of those that may be dialled and are not linked. */
+  private draw(count: number): Candidate[] {
+    const { nowMs, table } = this.core
+    const linked = new Set<Endpoint>()
+    for (const connection of table.all()) for (const endpoint of connection.endpoints) linked.add(endpoint)
+    const open = [...this.candidates.values()].filter(
+      ({ endpoint, dialAfterMs }) => dialAfterMs <= nowMs && !linked.has(endpoint) && !this.linker.isDialling(endpoint),
+    )
+    for (let index = 0; index < Math.min(count, open.length); index++) {
+      const other = index + Math.floor(this.core.random() * (open.length - index))
+      const chosen = open[other] as Candidate
+      open[other] = open[index] as Candidate
+      open[index] = chosen
+    }
+    return open.slice(0, count)
+  }
+
+  private dropIfUseless(connection: Connection): void {
+    if (this.core.nowMs - connection.sinceMs < LEAF_KEPT_MS) return
+    connection.roles = withoutRole(connection.roles, LEAF)
+    this.core.table.changed()
+  }
+
+  /** Half to one and a half times as long, so that those who started together do not stay in step. */
+  private fuzzy(ms: number): number {
+    return ms * (0.5 + this.core.random())
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * LinkKeeper: what becomes of a link once it is made.
+ *
+ *   linked --first to this node--> connection --further channels join, twins retire--> ... --last channel gone--> lost
+ *
+ *   retiring a channel: we send `retire` and nothing after it, but go on receiving until the other end has sent its own;
+ *   so nothing that is under way is lost. A connection that neither end gives a role is retired as a whole.
+ */
+import { Connection, type ConnectionChannel, connectionChannel } from './connection.ts'
+import { MAX_CONNECTIONS } from './connection-table.ts'
+import type { ChannelId } from './effects.ts'
+import type { Linked } from './linker.ts'
+import type { NodeCore } from './node-core.ts'
+import { NO_ROLES, withRole } from './role.ts'
+
+/** A connection that neither end needs is kept for a moment, in case that the ring has second thoughts. */
+const USELESS_KEPT_MS = 3_000
+
+/** `left`: said goodbye or fell silent; `unlinked`: is there, but the link was given up. */
+export type Loss = 'left' | 'unlinked'
+
+export interface LinkKeeperEvents {
+  joined(connection: Connection): void
+  /** The connection's traffic goes over another channel than before. */
+  rerouted(connection: Connection): void
+  lost(connection: Connection, loss: Loss): void
+}
+
+export class LinkKeeper {
+  private readonly core: NodeCore
+  private readonly events: LinkKeeperEvents
+
+  constructor(core: NodeCore, events: LinkKeeperEvents) {
+    this.core = core
+    this.events = events
+  }
+
+  get deadlineMs(): number | undefined {
+    let earliest: number | undefined
+    for (const { uselessSinceMs } of this.core.table.all()) {
+      if (uselessSinceMs === undefined) continue
+      const at = uselessSinceMs + USELESS_KEPT_MS
+      if (earliest === undefined || at < earliest) earliest = at
+    }
+    return earliest
+  }
+
+  onLinked(link: Linked): void {
+    const { table, config } = this.core
+    let connection = table.get(link.address)
+    if (connection && connection.incarnation !== link.incarnation) {
+      this.core.count('link: new incarnation')
+      this.drop(connection, 'new incarnation', 'left')
+      connection = undefined
+    }
+    if (!connection && table.size >= MAX_CONNECTIONS) {
+      this.core.count('link: too many connections')
+      this.core.emit({ type: 'close', channel: link.channel, reason: 'full' })
+      return
+    }
+    const isNew = connection === undefined
+    connection ??= this.addConnection(link)
+    connection.endpoints = link.endpoints
+    connection.status = link.status
+    connection.roles = withRole(connection.roles, link.role)
+    const before = connection.active
+    const { channel: id, kind, endpoint, ours, attempt } = link
+    const channel = connectionChannel({ id, kind, endpoint, ours, attempt, nowMs: this.core.nowMs })
+    const superfluous = connection.attach(channel, config.address)
+    table.indexChannel(id, connection)
+    if (superfluous) this.retire(connection, superfluous)
+    table.changed()
+    if (isNew) this.events.joined(connection)
+    else if (connection.active !== before) this.events.rerouted(connection)
+  }
+
+  onRetire(connection: Connection, id: ChannelId): void {
+    const channel = connection.channels.find((candidate) => candidate.id === id)
+    if (!channel) return
+    const before = connection.active
+    channel.farRetired = true
+    if (channel.retired || this.hasOther(connection, channel)) this.retire(connection, channel)
+    else {
+      // Its last channel: the other end gives the connection up.
+      this.drop(connection, 'retired', 'unlinked')
+      return
+    }
+    if (connection.active !== before) this.events.rerouted(connection)
+  }
+
+  /** The channel is gone without a word. */
+  onChannelLost(connection: Connection, id: ChannelId): void {
+    const before = connection.active
+    connection.detach(id)
+    this.core.table.forgetChannel(id)
+    this.core.table.changed()
+    if (!connection.active) this.drop(connection, 'no channel left', 'left')
+    else if (connection.active !== before) this.events.rerouted(connection)
+  }
+
+  /** Closes what is left of the connection and forgets it. */
+  drop(connection: Connection, reason: string, loss: Loss): void {
+    for (const channel of connection.channels) this.core.emit({ type: 'close', channel: channel.id, reason })
+    this.core.table.remove(connection)
+    this.events.lost(connection, loss)
+  }
+
+  /** Marks connections that nobody needs, and those that are needed again. */
+  review(): void {
+    for (const connection of this.core.table.all()) {
+      if (connection.allRoles !== NO_ROLES) connection.uselessSinceMs = undefined
+      else connection.uselessSinceMs ??= this.core.nowMs
+    }
+  }
+
+  wake(): void {
+    for (const connection of [...this.core.table.all()]) {
+      const { uselessSinceMs } = connection
+      if (uselessSinceMs === undefined || uselessSinceMs + USELESS_KEPT_MS > this.core.nowMs) continue
+      for (const channel of connection.channels) {
+        if (!channel.retired) this.core.transmit(channel.id, { type: 'retire' })
+      }
+      this.drop(connection, 'unused', 'unlinked')
+    }
+  }
+
+  private addConnection(link: Linked): Connection {
+    const { address, incarnation, ours, endpoints, status } = link
+    const connection = new Connection({
+      address,
+      incarnation,
+      incoming: !ours,
+      sinceMs: this.core.nowMs,
+      endpoints,
+      status,
+    })
+    this.core.table.add(connection)
+    return connection
+  }
+
+  private retire(connection: Connection, channel: ConnectionChannel): void {
+    if (!channel.retired) {
+      channel.retired = true
+      this.core.transmit(channel.id, { type: 'retire' })
+    }
+    if (!channel.farRetired) return
+    connection.detach(channel.id)
+    this.core.table.forgetChannel(channel.id)
+    this.core.emit({ type: 'close', channel: channel.id, reason: 'retired' })
+  }
+
+  private hasOther(connection: Connection, channel: ConnectionChannel): boolean {
+    return connection.channels.some((other) => other !== channel && !other.retired && !other.farRetired)
+  }
+}

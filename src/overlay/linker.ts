@@ -1,0 +1,257 @@
+/**
+ * Linker: turns a channel into a link, on which both ends have said who they are and that they mean the same overlay.
+ *
+ *   we dialled:   dialling --opened--> starting --accept / confirm--> linked
+ *                     |                   |
+ *                     +--- closed, refuse, deadline ---> failed
+ *
+ *   it arrived:   awaiting-start --start / accept--> awaiting-confirm --confirm--> linked
+ *                     |                                  |
+ *                     +------ bad start, closed, deadline -----> failed
+ *
+ * The far end counts as linked only when it has shown that it heard us: the dialler by `accept`, the other by
+ * `confirm`. Two nodes that dial each other at once may both get there; Connection.attach decides which channel stays.
+ */
+import type { Address } from './address.ts'
+import type { ChannelKind } from './channel-kind.ts'
+import type { ChannelId } from './effects.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { NodeCore } from './node-core.ts'
+import { LEAF, NO_ROLES, type RoleBits, withRole } from './role.ts'
+import { type Accept, type Frame, type Refusal, type Start, type Status, WIRE_VERSION } from './wire.ts'
+
+/** A slow relay needs seconds for a round trip; ICE gives up after 15 s (measured: simple-peer in Chromium). */
+const DIAL_TIMEOUT_MS = 20_000
+const HANDSHAKE_TIMEOUT_MS = 10_000
+/** Half-made links at once; beyond it arrivals are refused. A guess. */
+const MAX_ATTEMPTS = 128
+
+type AttemptState =
+  | { name: 'dialling'; deadlineMs: number }
+  | { name: 'starting'; kind: ChannelKind; deadlineMs: number }
+  | { name: 'awaiting-start'; kind: ChannelKind; deadlineMs: number }
+  | { name: 'awaiting-confirm'; kind: ChannelKind; start: Start; deadlineMs: number }
+
+type Attempt = {
+  channel: ChannelId
+  endpoint: Endpoint
+  /** Whom we expect there; undefined when only the endpoint is known. */
+  to: Address | undefined
+  role: RoleBits
+  number: number
+  state: AttemptState
+}
+
+export type Linked = {
+  channel: ChannelId
+  kind: ChannelKind
+  endpoint: Endpoint
+  ours: boolean
+  attempt: number
+  address: Address
+  incarnation: number
+  endpoints: Endpoint[]
+  status: Status
+  /** The role that we dialled for. */
+  role: RoleBits
+}
+
+export type LinkFailure = { endpoint: Endpoint; to: Address | undefined; ours: boolean; reason: string }
+
+export interface LinkerEvents {
+  linked(link: Linked): void
+  failed(failure: LinkFailure): void
+}
+
+export class Linker {
+  private readonly core: NodeCore
+  private readonly events: LinkerEvents
+  private readonly attempts = new Map<ChannelId, Attempt>()
+  private dialled = 0
+
+  constructor(core: NodeCore, events: LinkerEvents) {
+    this.core = core
+    this.events = events
+  }
+
+  get deadlineMs(): number | undefined {
+    let earliest: number | undefined
+    for (const { state } of this.attempts.values()) {
+      if (earliest === undefined || state.deadlineMs < earliest) earliest = state.deadlineMs
+    }
+    return earliest
+  }
+
+  /** Whether an attempt of ours towards this endpoint or node is under way. */
+  isDialling(target: Endpoint | Address): boolean {
+    for (const attempt of this.attempts.values()) {
+      if (attempt.number > 0 && (attempt.endpoint === target || attempt.to === target)) return true
+    }
+    return false
+  }
+
+  get dialling(): number {
+    let count = 0
+    for (const attempt of this.attempts.values()) if (attempt.number > 0) count++
+    return count
+  }
+
+  dial(endpoint: Endpoint, to: Address | undefined, role: RoleBits): void {
+    if (this.attempts.size >= MAX_ATTEMPTS || this.isDialling(endpoint)) return
+    const channel = this.core.nextChannel()
+    const state: AttemptState = { name: 'dialling', deadlineMs: this.core.nowMs + DIAL_TIMEOUT_MS }
+    this.attempts.set(channel, { channel, endpoint, to, role, number: ++this.dialled, state })
+    this.core.emit({ type: 'dial', channel, endpoint })
+  }
+
+  handleOpened(channel: ChannelId, kind: ChannelKind): void {
+    const attempt = this.attempts.get(channel)
+    if (attempt?.state.name !== 'dialling') return
+    attempt.state = { name: 'starting', kind, deadlineMs: this.core.nowMs + HANDSHAKE_TIMEOUT_MS }
+    const { config, endpoints } = this.core
+    this.core.transmit(channel, {
+      type: 'start',
+      version: WIRE_VERSION,
+      namespace: config.namespace,
+      attempt: attempt.number,
+      incarnation: config.incarnation,
+      from: config.address,
+      to: attempt.to,
+      endpoints: [...endpoints],
+      status: this.statusOnStart(attempt),
+    })
+  }
+
+  handleArrived(channel: ChannelId, endpoint: Endpoint, kind: ChannelKind): void {
+    if (this.attempts.size >= MAX_ATTEMPTS || this.core.leaving) {
+      this.core.count('link: too many at once')
+      this.core.emit({ type: 'close', channel, reason: 'busy' })
+      return
+    }
+    const state: AttemptState = { name: 'awaiting-start', kind, deadlineMs: this.core.nowMs + HANDSHAKE_TIMEOUT_MS }
+    this.attempts.set(channel, { channel, endpoint, to: undefined, role: NO_ROLES, number: 0, state })
+  }
+
+  handleClosed(channel: ChannelId, reason: string): void {
+    const attempt = this.attempts.get(channel)
+    if (attempt) this.fail(attempt, reason)
+  }
+
+  /** True when the frame belonged to an attempt. */
+  handleFrame(channel: ChannelId, frame: Frame): boolean {
+    const attempt = this.attempts.get(channel)
+    if (!attempt) return false
+    switch (attempt.state.name) {
+      case 'dialling':
+        this.core.count('link: frame before open')
+        return true
+      case 'starting':
+        if (frame.type === 'accept' && frame.attempt === attempt.number)
+          this.onAccept(attempt, attempt.state.kind, frame)
+        else if (frame.type === 'refuse' && frame.attempt === attempt.number) this.abandon(attempt, frame.code)
+        else this.core.count(`link: ${frame.type} while starting`)
+        return true
+      case 'awaiting-start':
+        if (frame.type === 'start') this.onStart(attempt, attempt.state.kind, frame)
+        else this.abandon(attempt, `${frame.type} before start`)
+        return true
+      case 'awaiting-confirm': {
+        const { start, kind } = attempt.state
+        if (frame.type !== 'confirm' || frame.attempt !== start.attempt) {
+          this.abandon(attempt, `${frame.type} before confirm`)
+          return true
+        }
+        this.attempts.delete(channel)
+        this.events.linked({
+          channel,
+          kind,
+          endpoint: attempt.endpoint,
+          ours: false,
+          attempt: start.attempt,
+          address: start.from,
+          incarnation: start.incarnation,
+          endpoints: start.endpoints,
+          status: start.status,
+          role: NO_ROLES,
+        })
+        return true
+      }
+    }
+  }
+
+  wake(): void {
+    for (const attempt of [...this.attempts.values()]) {
+      if (attempt.state.deadlineMs <= this.core.nowMs) this.abandon(attempt, `${attempt.state.name} timed out`)
+    }
+  }
+
+  abandonAll(reason: string): void {
+    for (const attempt of [...this.attempts.values()]) this.abandon(attempt, reason)
+  }
+
+  private onStart(attempt: Attempt, kind: ChannelKind, start: Start): void {
+    const refusal = this.refusalFor(start)
+    if (refusal) {
+      this.core.count(`link: refused, ${refusal}`)
+      this.core.transmit(attempt.channel, { type: 'refuse', attempt: start.attempt, code: refusal })
+      this.abandon(attempt, refusal)
+      return
+    }
+    attempt.state = { name: 'awaiting-confirm', kind, start, deadlineMs: this.core.nowMs + HANDSHAKE_TIMEOUT_MS }
+    this.core.transmit(attempt.channel, {
+      type: 'accept',
+      attempt: start.attempt,
+      incarnation: this.core.config.incarnation,
+      from: this.core.config.address,
+      endpoints: [...this.core.endpoints],
+      status: this.core.statusFor(start.from),
+    })
+  }
+
+  private refusalFor(start: Start): Refusal | undefined {
+    const { config, leaving } = this.core
+    if (start.version !== WIRE_VERSION) return 'wrong-version'
+    if (start.namespace !== config.namespace) return 'wrong-namespace'
+    if (start.from === config.address) return 'self'
+    if (start.to && start.to !== config.address) return 'wrong-target'
+    return leaving ? 'leaving' : undefined
+  }
+
+  private onAccept(attempt: Attempt, kind: ChannelKind, accept: Accept): void {
+    const wrong = accept.from === this.core.config.address ? 'self' : 'wrong-target'
+    if (wrong === 'self' || (attempt.to && accept.from !== attempt.to)) {
+      this.abandon(attempt, wrong)
+      return
+    }
+    this.attempts.delete(attempt.channel)
+    this.core.transmit(attempt.channel, { type: 'confirm', attempt: attempt.number })
+    this.events.linked({
+      channel: attempt.channel,
+      kind,
+      endpoint: attempt.endpoint,
+      ours: true,
+      attempt: attempt.number,
+      address: accept.from,
+      incarnation: accept.incarnation,
+      endpoints: accept.endpoints,
+      status: accept.status,
+      role: attempt.role,
+    })
+  }
+
+  /** What the far end learns of our wishes with the first frame, so that both ends see one role at once. */
+  private statusOnStart(attempt: Attempt): Status {
+    const status = attempt.to ? this.core.statusFor(attempt.to) : this.core.statusFor(this.core.config.address)
+    return { ...status, roles: withRole(status.roles, attempt.role || LEAF) }
+  }
+
+  private abandon(attempt: Attempt, reason: string): void {
+    this.core.emit({ type: 'close', channel: attempt.channel, reason })
+    this.fail(attempt, reason)
+  }
+
+  private fail(attempt: Attempt, reason: string): void {
+    this.attempts.delete(attempt.channel)
+    this.events.failed({ endpoint: attempt.endpoint, to: attempt.to, ours: attempt.number > 0, reason })
+  }
+}

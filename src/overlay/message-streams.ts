@@ -1,0 +1,266 @@
+/**
+ * MessageStreams: messages to one node arrive once each, in the order sent, and the sender learns of it.
+ *
+ * The ring carries packets as a datagram service: a packet is lost when a channel dies under it or a table is behind
+ * the times. Reliability is therefore kept end to end, between the two nodes that talk, whatever path the packets take;
+ * so a message survives the change from relay to direct link and back.
+ *
+ *   sender     queued --window--> in flight --cumulative ack--> settled
+ *                                    |  ^
+ *                                    +--+ sent again: on a new path at once, on a routed path after a time-out
+ *
+ * Over a link no time-out is needed: its channel delivers all, or closes and so makes a new path.
+ */
+import type { Address } from './address.ts'
+import type { BroadcastContent } from './broadcast.ts'
+import type { SendFailure, Ticket } from './effects.ts'
+import { IncomingStream } from './incoming-stream.ts'
+import type { NodeCore } from './node-core.ts'
+import {
+  type Content,
+  encodeReset,
+  encodeStreamAck,
+  encodeStreamData,
+  type StreamAck,
+  type StreamData,
+} from './wire.ts'
+
+/** Bytes in flight. Direct: a fast link's bandwidth times its delay; relay: what one can lose without grief. Guesses. */
+const WINDOW_BYTES = { direct: 4_194_304, relay: 16_384, routed: 65_536 } as const
+/** Bytes that may wait for one node. */
+export const MAX_QUEUED_BYTES = 16_777_216
+const RESEND_FIRST_MS = 1_000
+const RESEND_MAX_MS = 8_000
+/** Without any acknowledgement for so long, the node is taken to be unreachable. */
+const SEND_TIMEOUT_MS = 20_000
+const MAX_STREAMS = 4_096
+/** Counted for each message beside its data. */
+const MESSAGE_OVERHEAD_BYTES = 64
+
+type Message = { content: Content; bytes: number; ticket: Ticket | undefined }
+
+type Outgoing = {
+  to: Address
+  stream: number
+  /** Sequence number of the first message kept. */
+  first: number
+  messages: Message[]
+  /** How many of them are in flight. */
+  sent: number
+  sentBytes: number
+  /** One more than the highest sequence number ever sent: a path change sends again what may yet be acknowledged. */
+  reached: number
+  queuedBytes: number
+  resendAtMs: number | undefined
+  resendDelayMs: number
+  failAtMs: number
+}
+
+/** How packets to a node leave at this moment. */
+export type Path = { kind: 'direct' | 'relay' | 'routed'; congested: boolean } | undefined
+
+export interface MessageStreamsEvents {
+  pathTo(address: Address): Path
+  received(from: Address, content: Content): void
+  settled(to: Address, content: Content, ticket: Ticket | undefined, failure: SendFailure | undefined): void
+}
+
+export class MessageStreams {
+  private readonly core: NodeCore
+  private readonly events: MessageStreamsEvents
+  private readonly outgoing = new Map<Address, Outgoing>()
+  private readonly incoming = new Map<Address, IncomingStream>()
+
+  constructor(core: NodeCore, events: MessageStreamsEvents) {
+    this.core = core
+    this.events = events
+  }
+
+  get deadlineMs(): number | undefined {
+    let earliest = Number.POSITIVE_INFINITY
+    for (const { resendAtMs, failAtMs, messages } of this.outgoing.values()) {
+      if (messages.length > 0) earliest = Math.min(earliest, failAtMs, resendAtMs ?? failAtMs)
+    }
+    for (const { ackAtMs, resetAtMs } of this.incoming.values()) {
+      earliest = Math.min(earliest, ackAtMs ?? earliest, resetAtMs ?? earliest)
+    }
+    return earliest === Number.POSITIVE_INFINITY ? undefined : earliest
+  }
+
+  /** Every message given is settled exactly once. */
+  send(to: Address, content: Content, ticket: Ticket | undefined): void {
+    const outgoing = this.outgoing.get(to) ?? this.open(to)
+    const bytes = content.data.length + MESSAGE_OVERHEAD_BYTES
+    if (!outgoing || outgoing.queuedBytes + bytes > MAX_QUEUED_BYTES) {
+      this.events.settled(to, content, ticket, 'too-much-unsent')
+      return
+    }
+    if (outgoing.messages.length === 0) outgoing.failAtMs = this.core.nowMs + SEND_TIMEOUT_MS
+    outgoing.messages.push({ content, bytes, ticket })
+    outgoing.queuedBytes += bytes
+    this.pump(outgoing)
+  }
+
+  onData(from: Address, data: StreamData): void {
+    this.onAck(from, data)
+    let stream = this.incoming.get(from)
+    if (!stream?.accepts(data.stream)) {
+      if (stream?.supersedes(data.stream)) {
+        this.core.count('stream: data of an earlier stream')
+        return
+      }
+      if (!stream && this.incoming.size >= MAX_STREAMS) {
+        this.core.count('stream: too many')
+        return
+      }
+      stream = new IncomingStream(data.stream, this.core.nowMs, stream?.id)
+      this.incoming.set(from, stream)
+    }
+    const verdict = stream.handle(data.sequence, data.content, this.core.nowMs)
+    if (verdict.dropped) this.core.count(`stream: ${verdict.dropped}`)
+    for (const content of verdict.ready) this.events.received(from, content)
+  }
+
+  onAck(from: Address, { ackStream, ack }: StreamAck): void {
+    const outgoing = this.outgoing.get(from)
+    if (!outgoing || outgoing.stream !== ackStream) return
+    const count = ack - outgoing.first
+    if (count <= 0 || ack > outgoing.reached) return
+    const done = outgoing.messages.splice(0, count)
+    done.forEach(({ bytes }, index) => {
+      if (index < outgoing.sent) outgoing.sentBytes -= bytes
+      outgoing.queuedBytes -= bytes
+    })
+    outgoing.first += count
+    outgoing.sent = Math.max(0, outgoing.sent - count)
+    outgoing.failAtMs = this.core.nowMs + SEND_TIMEOUT_MS
+    outgoing.resendDelayMs = RESEND_FIRST_MS
+    outgoing.resendAtMs = undefined
+    this.pump(outgoing)
+    for (const { content, ticket } of done) this.events.settled(from, content, ticket, undefined)
+  }
+
+  /** The receiver knows nothing of the stream: what it has not acknowledged begins a new one. */
+  onReset(from: Address, stream: number): void {
+    const outgoing = this.outgoing.get(from)
+    if (outgoing?.stream !== stream) return
+    outgoing.stream = this.newStream(outgoing.stream)
+    outgoing.first = 0
+    outgoing.reached = 0
+    this.sendAgain(outgoing)
+  }
+
+  /** Packets to this node go another way from now on, or can go again. */
+  pathChanged(address: Address): void {
+    const outgoing = this.outgoing.get(address)
+    if (outgoing) this.sendAgain(outgoing)
+  }
+
+  writable(address: Address): void {
+    const outgoing = this.outgoing.get(address)
+    if (outgoing) this.pump(outgoing)
+  }
+
+  /** The ring changed: routed streams may have a way now. */
+  pumpAll(): void {
+    for (const outgoing of this.outgoing.values()) this.pump(outgoing)
+  }
+
+  wake(): void {
+    const { nowMs } = this.core
+    for (const outgoing of [...this.outgoing.values()]) {
+      if (outgoing.messages.length === 0) continue
+      if (outgoing.failAtMs <= nowMs) this.failAll(outgoing.to, 'unreachable')
+      else if (outgoing.resendAtMs !== undefined && outgoing.resendAtMs <= nowMs) {
+        outgoing.resendDelayMs = Math.min(RESEND_MAX_MS, 2 * outgoing.resendDelayMs)
+        this.core.count('stream: sent again')
+        this.sendAgain(outgoing)
+      }
+    }
+    for (const [from, stream] of this.incoming) {
+      if (stream.resetAtMs !== undefined && stream.resetAtMs <= nowMs) {
+        this.incoming.delete(from)
+        this.core.sendPacket({ mode: 'exact', body: 'reset', destination: from, payload: encodeReset(stream.id) })
+      } else if (stream.ackAtMs !== undefined && stream.ackAtMs <= nowMs) {
+        const payload = encodeStreamAck({ ackStream: stream.id, ack: stream.acknowledge(nowMs) })
+        this.core.sendPacket({ mode: 'exact', body: 'ack', destination: from, payload })
+      }
+    }
+  }
+
+  unsettledBroadcasts(to: Address): BroadcastContent[] {
+    const contents = this.outgoing.get(to)?.messages.map(({ content }) => content) ?? []
+    return contents.filter((content) => content.type === 'broadcast')
+  }
+
+  /** Gives up what is unsettled to one node; later messages begin a new stream. */
+  failAll(to: Address, failure: SendFailure): void {
+    const outgoing = this.outgoing.get(to)
+    if (!outgoing) return
+    this.outgoing.delete(to)
+    for (const { content, ticket } of outgoing.messages) this.events.settled(to, content, ticket, failure)
+  }
+
+  failEverything(failure: SendFailure): void {
+    for (const to of [...this.outgoing.keys()]) this.failAll(to, failure)
+  }
+
+  private open(to: Address): Outgoing | undefined {
+    if (this.outgoing.size >= MAX_STREAMS) {
+      const idle = [...this.outgoing.values()].find(({ messages }) => messages.length === 0)
+      if (!idle) return undefined
+      this.outgoing.delete(idle.to)
+    }
+    const outgoing: Outgoing = {
+      to,
+      stream: this.newStream(0),
+      first: 0,
+      messages: [],
+      sent: 0,
+      sentBytes: 0,
+      reached: 0,
+      queuedBytes: 0,
+      resendAtMs: undefined,
+      resendDelayMs: RESEND_FIRST_MS,
+      failAtMs: this.core.nowMs + SEND_TIMEOUT_MS,
+    }
+    this.outgoing.set(to, outgoing)
+    return outgoing
+  }
+
+  private pump(outgoing: Outgoing): void {
+    if (outgoing.sent === outgoing.messages.length) return
+    const path = this.events.pathTo(outgoing.to)
+    if (!path || path.congested) return
+    while (outgoing.sent < outgoing.messages.length) {
+      const message = outgoing.messages[outgoing.sent] as Message
+      if (outgoing.sent > 0 && outgoing.sentBytes + message.bytes > WINDOW_BYTES[path.kind]) break
+      const incoming = this.incoming.get(outgoing.to)
+      const payload = encodeStreamData({
+        stream: outgoing.stream,
+        sequence: outgoing.first + outgoing.sent,
+        ackStream: incoming?.id ?? 0,
+        ack: incoming?.acknowledge(this.core.nowMs) ?? 0,
+        content: message.content,
+      })
+      outgoing.sent++
+      outgoing.sentBytes += message.bytes
+      outgoing.reached = Math.max(outgoing.reached, outgoing.first + outgoing.sent)
+      if (path.kind === 'routed') outgoing.resendAtMs ??= this.core.nowMs + outgoing.resendDelayMs
+      this.core.sendPacket({ mode: 'exact', body: 'data', destination: outgoing.to, payload })
+    }
+  }
+
+  private sendAgain(outgoing: Outgoing): void {
+    outgoing.sent = 0
+    outgoing.sentBytes = 0
+    outgoing.resendAtMs = undefined
+    this.pump(outgoing)
+  }
+
+  /** Never zero, which stands for no stream. */
+  private newStream(previous: number): number {
+    const stream = Math.floor(this.core.random() * 0xffff_fffe) + 1
+    return stream === previous ? this.newStream(previous) : stream
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * NearOverlord: are we linked to those who are next to us on the ring?
+ *
+ * Everybody names to everybody the links that lie nearest to the one told. From what is named and what is linked we
+ * know the nearest nodes on either side; those that are linked become near, the others are asked to connect through
+ * whoever named them. Each new link brings new names, so neighbours are found in a cascade of events and no poll.
+ * Far away from our place nobody can name our neighbours: there one annealing request for our own place, through
+ * each new link, finds them in O(log n) hops, and finds the other ring when there are two.
+ *
+ * Near links are made while fewer than `perSide` lie closer on their side, and given up when twice as many lie closer on
+ * both sides and the ring has been quiet: the gap between the two numbers is the hysteresis (Brunet, near overlord).
+ * Links that the cascade only passed through, and that never became direct, cost nothing and are given up at once.
+ */
+import { type Address, isBetween } from './address.ts'
+import type { Connection } from './connection.ts'
+import { nearestOn } from './connection-table.ts'
+import type { Connector } from './connector.ts'
+import type { NodeCore } from './node-core.ts'
+import { hasRole, NEAR, withoutRole, withRole } from './role.ts'
+
+/** Brunet waits for 30 s without change; here every change is known at once. */
+const TRIM_DELAY_MS = 10_000
+/** Requests for our own place at a time. A guess. */
+const MAX_SEEKING = 3
+
+export class NearOverlord {
+  private readonly core: NodeCore
+  private readonly connector: Connector
+  private readonly soughtThrough = new WeakSet<Connection>()
+  private seeking = 0
+  private quietSinceMs = 0
+  private linked = ''
+  private hasSurplus = false
+  /** The nearest nodes that we know of, linked or not; nearest first. */
+  left: Address[] = []
+  right: Address[] = []
+
+  constructor(core: NodeCore, connector: Connector) {
+    this.core = core
+    this.connector = connector
+  }
+
+  get deadlineMs(): number | undefined {
+    return this.hasSurplus ? this.quietSinceMs + TRIM_DELAY_MS : undefined
+  }
+
+  /** Whether the nodes next to us, as far as anybody we know has named them, are linked to us on both sides. */
+  get connected(): boolean {
+    return [this.left[0], this.right[0]].every((address) => address && this.core.table.get(address)?.structured)
+  }
+
+  /** To be called whenever the table or what others name has changed. */
+  review(): void {
+    const { table, config } = this.core
+    const informers = this.namedUnlinked()
+    const known = informers.size > 0 ? [...table.addresses(), ...informers.keys()].sort() : table.addresses()
+    this.left = nearestOn(known, config.address, 'left', config.perSide)
+    this.right = nearestOn(known, config.address, 'right', config.perSide)
+    for (const address of [...this.left, ...this.right]) {
+      const connection = table.get(address)
+      const informer = informers.get(address)
+      if (connection) this.makeNear(connection)
+      else if (informer) this.connector.connect(address, NEAR, informer)
+    }
+    this.seekOwnPlace()
+    this.giveUpPassing()
+    const linked = table.structured().join()
+    if (linked !== this.linked) this.quietSinceMs = this.core.nowMs
+    this.linked = linked
+    this.hasSurplus = this.surplus().length > 0
+  }
+
+  wants(address: Address): boolean {
+    return this.left.includes(address) || this.right.includes(address)
+  }
+
+  wake(): void {
+    if (!this.hasSurplus || this.quietSinceMs + TRIM_DELAY_MS > this.core.nowMs) return
+    for (const connection of this.surplus()) this.giveUp(connection)
+  }
+
+  private giveUp(connection: Connection): void {
+    connection.roles = withoutRole(connection.roles, NEAR)
+    this.core.table.changed()
+  }
+
+  private giveUpPassing(): void {
+    if (![...this.left, ...this.right].every((address) => this.core.table.get(address)?.structured)) return
+    for (const connection of this.core.table.all()) {
+      const passing = hasRole(connection.roles, NEAR) && !this.wants(connection.address)
+      if (passing && connection.channels.every(({ kind }) => kind === 'relay')) this.giveUp(connection)
+    }
+  }
+
+  private makeNear(connection: Connection): void {
+    if (hasRole(connection.roles, NEAR)) return
+    connection.roles = withRole(connection.roles, NEAR)
+    this.core.table.changed()
+  }
+
+  /** Who named whom, of those who would be nearer than what is linked; the lately dead are not believed in. */
+  private namedUnlinked(): Map<Address, Connection> {
+    const { table, config } = this.core
+    const self = config.address
+    const linked = table.addresses()
+    const enough = linked.length >= config.perSide
+    const left = enough ? (nearestOn(linked, self, 'left', config.perSide).at(-1) as Address) : self
+    const right = enough ? (nearestOn(linked, self, 'right', config.perSide).at(-1) as Address) : self
+    const informers = new Map<Address, Connection>()
+    for (const connection of table.all()) {
+      for (const address of connection.status.neighbours) {
+        if (enough && !isBetween(address, self, left) && !isBetween(address, right, self)) continue
+        if (address === self || informers.has(address) || table.get(address)) continue
+        if (!this.connector.isShunned(address)) informers.set(address, connection)
+      }
+    }
+    return informers
+  }
+
+  /** Only somebody whose ring goes on beyond what it could name to us can know of a better place for us. */
+  private seekOwnPlace(): void {
+    const { table, config } = this.core
+    for (const connection of table.all()) {
+      if (this.seeking >= MAX_SEEKING) return
+      if (this.soughtThrough.has(connection) || connection.status.size <= 2 * config.perSide + 1) continue
+      if (connection.status.size <= table.size + 1) continue
+      this.soughtThrough.add(connection)
+      this.seeking++
+      this.connector.seekOwnPlace(NEAR, connection, () => {
+        this.seeking--
+      })
+    }
+  }
+
+  /** The near links of ours that lie beyond twice the wanted number on both sides. */
+  private surplus(): Connection[] {
+    const { table, config } = this.core
+    const reach = 2 * config.perSide
+    if (table.structured().length <= 2 * reach) return []
+    const kept = new Set([
+      ...table.neighboursOf(config.address, 'left', reach),
+      ...table.neighboursOf(config.address, 'right', reach),
+    ])
+    return [...table.all()].filter(({ roles, address }) => hasRole(roles, NEAR) && !kept.has(address))
+  }
+}

@@ -1,0 +1,45 @@
+/** What the parts of a node share: who we are, the time of the input in hand, and the ways to act on the world. */
+import type { Address } from './address.ts'
+import type { ChannelKind } from './channel-kind.ts'
+import type { Connection } from './connection.ts'
+import type { ConnectionTable } from './connection-table.ts'
+import type { ChannelId, Effect } from './effects.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { Frame, Packet, Status } from './wire.ts'
+
+export type NodeConfig = {
+  address: Address
+  /** Tells this run of the node from an earlier one at the same address; 32 bits. */
+  incarnation: number
+  /** 40 hex digits: what the outside may know of the overlay's name and secret. */
+  namespace: string
+  /** Wanted neighbours on each side; all-to-all is certain for up to 2 × perSide + 1 nodes. */
+  perSide: number
+  /** What we can dial, in the order in which a first contact should try; `kind` is the best that may come of it. */
+  transports: readonly { scheme: string; kind: ChannelKind }[]
+}
+
+/** Uniform on [0, 1), and the same sequence for the same seed: a replay repeats it. */
+export type Random = () => number
+
+export interface NodeCore {
+  readonly config: NodeConfig
+  readonly table: ConnectionTable
+  readonly random: Random
+  /** Milliseconds; the time given with the input in hand. */
+  readonly nowMs: number
+  /** Where others can dial us. */
+  readonly endpoints: readonly Endpoint[]
+  readonly leaving: boolean
+  emit(effect: Effect): void
+  /** Counts what was dropped or went wrong, by reason. */
+  count(reason: string): void
+  nextChannel(): ChannelId
+  transmit(channel: ChannelId, frame: Frame): void
+  /** Over the connection's active channel; dropped and counted when it has none. */
+  sendTo(connection: Connection, frame: Frame): void
+  /** Routes a packet of our own. False when there is nowhere to send it. */
+  sendPacket(packet: Omit<Packet, 'type' | 'hops' | 'ttl' | 'source'>): boolean
+  /** What we tell this node of ourselves. */
+  statusFor(address: Address): Status
+}

@@ -1,0 +1,460 @@
+/**
+ * Node: the pure core of one overlay. `handle(input, nowMs)` returns what to do; `deadlineMs` says when to come back.
+ * Nothing here reads a clock, sets a timer, draws randomness of its own or does I/O, so the same inputs at the same
+ * times give the same effects: a trace is a replay, and the simulator runs what the page runs.
+ *
+ *   alone --first link--> joining --both neighbours linked--> connected
+ *     ^                     |  ^                                 |
+ *     +----- last link -----+  +-------- neighbour lost ---------+
+ *
+ * This file only receives, passes on and keeps the parts in step; what each part decides stands in its own file.
+ */
+import type { Address } from './address.ts'
+import { Broadcast } from './broadcast.ts'
+import type { Connection } from './connection.ts'
+import { ConnectionTable } from './connection-table.ts'
+import { Connector } from './connector.ts'
+import type { ChannelId, Effect, Input, NodeState } from './effects.ts'
+import type { Endpoint } from './endpoint.ts'
+import { Keepalive } from './keepalive.ts'
+import { LeafOverlord } from './leaf-overlord.ts'
+import { LinkKeeper, type Loss } from './link-keeper.ts'
+import { Linker, type LinkFailure } from './linker.ts'
+import { MessageStreams, type Path } from './message-streams.ts'
+import { NearOverlord } from './near-overlord.ts'
+import type { NodeConfig, NodeCore, Random } from './node-core.ts'
+import { PacketSwitch } from './packet-switch.ts'
+import { Requests } from './requests.ts'
+import { NO_ROLES } from './role.ts'
+import { StatusReporter } from './status-reporter.ts'
+import { Upgrader } from './upgrader.ts'
+import {
+  decodeFrame,
+  decodeReply,
+  decodeReset,
+  decodeStreamAck,
+  decodeStreamData,
+  encodeFrame,
+  type Frame,
+  MAX_NEIGHBOURS,
+  type Packet,
+  type Status,
+} from './wire.ts'
+
+/** A node that said goodbye or fell silent is not looked for, though others may name it until they notice. */
+const GONE_SHUNNED_MS = 10_000
+/** The parts settle within a step or two of each other; more would be two parts in dispute. */
+const MAX_REVIEWS = 8
+
+export class Node implements NodeCore {
+  readonly config: NodeConfig
+  readonly random: Random
+  readonly table: ConnectionTable
+  /** What was dropped or went wrong, by reason. */
+  readonly counters = new Map<string, number>()
+  nowMs = 0
+  endpoints: readonly Endpoint[] = []
+  leaving = false
+  state: NodeState = 'alone'
+  private hidden = false
+  private effects: Effect[] = []
+  private channels = 0
+  private reviewedVersion = -1
+  private namesChanged = false
+  private readonly linker: Linker
+  private readonly linkKeeper: LinkKeeper
+  private readonly keepalive: Keepalive
+  private readonly packets: PacketSwitch
+  private readonly requests = new Requests()
+  private readonly connector: Connector
+  private readonly leafOverlord: LeafOverlord
+  private readonly nearOverlord: NearOverlord
+  private readonly upgrader: Upgrader
+  private readonly reporter: StatusReporter
+  private readonly streams: MessageStreams
+  private readonly broadcast: Broadcast
+  private readonly parts: readonly { readonly deadlineMs: number | undefined }[]
+
+  constructor(config: NodeConfig, random: Random) {
+    this.config = config
+    this.random = random
+    this.table = new ConnectionTable(config.address)
+    this.linkKeeper = new LinkKeeper(this, {
+      joined: (connection) => this.onJoined(connection),
+      rerouted: (connection) => this.onRerouted(connection),
+      lost: (connection, loss) => this.onLost(connection, loss),
+    })
+    this.linker = new Linker(this, {
+      linked: (link) => this.linkKeeper.onLinked(link),
+      failed: (failure) => this.onLinkFailed(failure),
+    })
+    this.keepalive = new Keepalive(this, {
+      silent: (connection, channel) => {
+        this.count('link: fell silent')
+        this.emit({ type: 'close', channel, reason: 'silent' })
+        this.linkKeeper.onChannelLost(connection, channel)
+      },
+    })
+    this.packets = new PacketSwitch(this, { delivered: (packet) => this.onPacket(packet) })
+    this.connector = new Connector(this, this.linker, this.requests)
+    this.leafOverlord = new LeafOverlord(this, this.linker)
+    this.nearOverlord = new NearOverlord(this, this.connector)
+    this.upgrader = new Upgrader(this, this.linker)
+    this.reporter = new StatusReporter(this)
+    this.streams = new MessageStreams(this, {
+      pathTo: (address) => this.pathTo(address),
+      received: (from, content) => {
+        if (content.type === 'broadcast') this.broadcast.received(content)
+        else this.emit({ type: 'deliver', from, data: content.data, broadcast: false })
+      },
+      settled: (to, content, ticket, failure) => {
+        if (content.type === 'broadcast') this.broadcast.settled(to, content, failure !== undefined)
+        else if (ticket !== undefined) this.emit({ type: 'settle', ticket, failure })
+      },
+    })
+    this.broadcast = new Broadcast(this, {
+      hand: (to, content) => this.streams.send(to, content, undefined),
+      deliver: (from, data) => this.emit({ type: 'deliver', from, data, broadcast: true }),
+      done: (ticket) => this.emit({ type: 'settle', ticket, failure: undefined }),
+    })
+    this.parts = [
+      this.linker,
+      this.linkKeeper,
+      this.keepalive,
+      this.requests,
+      this.connector,
+      this.leafOverlord,
+      this.nearOverlord,
+      this.upgrader,
+      this.reporter,
+      this.streams,
+    ]
+  }
+
+  /** The linked ones of the nodes next to us, nearest first. */
+  get near(): { left: Address[]; right: Address[] } {
+    const linked = (address: Address) => this.table.get(address)?.structured === true
+    return { left: this.nearOverlord.left.filter(linked), right: this.nearOverlord.right.filter(linked) }
+  }
+
+  /** Whether the ring is whole as seen from here and each of its links has the best channel that it can have. */
+  get settled(): boolean {
+    return this.state === 'connected' && this.upgrader.settled
+  }
+
+  /** When to call `handle({ type: 'wake' })`; undefined while nothing is due. */
+  get deadlineMs(): number | undefined {
+    let earliest = Number.POSITIVE_INFINITY
+    if (this.leaving) return undefined
+    for (const { deadlineMs } of this.parts)
+      if (deadlineMs !== undefined && deadlineMs < earliest) earliest = deadlineMs
+    return earliest === Number.POSITIVE_INFINITY ? undefined : earliest
+  }
+
+  handle(input: Input, nowMs: number): Effect[] {
+    this.nowMs = Math.max(nowMs, this.nowMs)
+    this.effects = []
+    if (!this.leaving) {
+      this.dispatch(input)
+      this.keepInStep()
+    } else if (input.type === 'send' || input.type === 'broadcast') {
+      this.emit({ type: 'settle', ticket: input.ticket, failure: 'left' })
+    }
+    return this.effects
+  }
+
+  private dispatch(input: Input): void {
+    switch (input.type) {
+      case 'wake':
+        this.wake()
+        break
+      case 'candidate-appeared':
+        this.leafOverlord.appeared(input.endpoint, input.elder)
+        break
+      case 'candidate-vanished': {
+        this.leafOverlord.vanished(input.endpoint)
+        const connection = this.table.ofEndpoint(input.endpoint)
+        if (connection) this.keepalive.doubt(connection)
+        break
+      }
+      case 'endpoints-changed':
+        this.endpoints = input.endpoints
+        for (const connection of this.table.all()) {
+          this.sendTo(connection, { type: 'endpoints', endpoints: [...input.endpoints] })
+        }
+        break
+      case 'channel-arrived':
+        this.linker.handleArrived(input.channel, input.endpoint, input.kind)
+        break
+      case 'channel-opened':
+        this.linker.handleOpened(input.channel, input.kind)
+        break
+      case 'channel-congested':
+        this.setCongested(input.channel, true)
+        break
+      case 'channel-writable':
+        this.setCongested(input.channel, false)
+        break
+      case 'channel-closed': {
+        const connection = this.table.ofChannel(input.channel)
+        if (connection) this.linkKeeper.onChannelLost(connection, input.channel)
+        else this.linker.handleClosed(input.channel, input.reason)
+        break
+      }
+      case 'frame':
+        this.onBytes(input.channel, input.bytes)
+        break
+      case 'send':
+        if (input.to !== this.config.address) {
+          this.streams.send(input.to, { type: 'message', data: input.data }, input.ticket)
+        } else {
+          this.emit({ type: 'settle', ticket: input.ticket, failure: 'unreachable' })
+        }
+        break
+      case 'broadcast':
+        this.broadcast.start(input.data, input.ticket)
+        break
+      case 'visibility-changed':
+        this.hidden = input.hidden
+        this.table.changed()
+        break
+      case 'doubt':
+        for (const connection of this.table.all()) this.keepalive.doubt(connection)
+        this.upgrader.retryNow()
+        break
+      case 'leave':
+        this.leave()
+        break
+    }
+  }
+
+  private wake(): void {
+    this.linker.wake()
+    this.keepalive.wake()
+    this.linkKeeper.wake()
+    this.requests.wake(this.nowMs)
+    this.connector.wake()
+    this.leafOverlord.wake()
+    this.nearOverlord.wake()
+    this.upgrader.wake()
+    this.streams.wake()
+    this.reporter.wake()
+  }
+
+  /** After each input: the overlords look at what has changed until nothing changes any more. */
+  private keepInStep(): void {
+    if (this.namesChanged) this.nearOverlord.review()
+    for (let reviews = 0; this.reviewedVersion !== this.table.version && reviews < MAX_REVIEWS; reviews++) {
+      this.reviewedVersion = this.table.version
+      this.nearOverlord.review()
+      this.linkKeeper.review()
+      this.upgrader.review()
+      this.reporter.review()
+    }
+    this.namesChanged = false
+    this.leafOverlord.review(this.nearOverlord.connected)
+    const state = this.nearOverlord.connected ? 'connected' : this.table.size > 0 ? 'joining' : 'alone'
+    if (state === this.state) return
+    this.state = state
+    this.emit({ type: 'state', state })
+    this.streams.pumpAll()
+  }
+
+  private leave(): void {
+    for (const connection of [...this.table.all()]) {
+      for (const channel of connection.channels) {
+        if (!channel.retired) this.transmit(channel.id, { type: 'goodbye' })
+      }
+    }
+    this.streams.failEverything('left')
+    this.linker.abandonAll('left')
+    this.leaving = true
+    for (const connection of [...this.table.all()]) this.linkKeeper.drop(connection, 'left', 'left')
+  }
+
+  // ---------------------------------------------------------------------------------------- frames and packets
+
+  private onBytes(channel: ChannelId, bytes: Uint8Array): void {
+    const frame = decodeFrame(bytes)
+    if (!frame) {
+      this.count('frame: unreadable')
+      return
+    }
+    if (this.linker.handleFrame(channel, frame)) return
+    const connection = this.table.ofChannel(channel)
+    if (!connection) {
+      this.count('frame: nobody is linked there')
+      return
+    }
+    const heard = connection.channels.find(({ id }) => id === channel)
+    if (heard) heard.heardAtMs = this.nowMs
+    this.onFrame(connection, channel, frame, bytes)
+  }
+
+  private onFrame(connection: Connection, channel: ChannelId, frame: Frame, bytes: Uint8Array): void {
+    switch (frame.type) {
+      case 'status':
+        this.onStatus(connection, frame.status)
+        break
+      case 'endpoints':
+        connection.endpoints = frame.endpoints
+        this.table.changed()
+        break
+      case 'ping':
+        this.transmit(channel, { type: 'pong', nonce: frame.nonce })
+        break
+      case 'pong':
+        this.keepalive.onPong(connection, frame.nonce)
+        break
+      case 'retire':
+        this.linkKeeper.onRetire(connection, channel)
+        break
+      case 'goodbye':
+        this.linkKeeper.drop(connection, 'goodbye', 'left')
+        this.streams.failAll(connection.address, 'unreachable')
+        break
+      case 'packet':
+        this.packets.receive(frame, bytes, connection.address)
+        break
+      case 'start':
+      case 'accept':
+      case 'confirm':
+      case 'refuse':
+        this.count(`frame: ${frame.type} on a link`)
+        break
+    }
+  }
+
+  private onStatus(connection: Connection, status: Status): void {
+    const before = connection.status
+    connection.status = status
+    this.namesChanged ||= before.size !== status.size || before.neighbours.join() !== status.neighbours.join()
+    if (before.roles === status.roles) return
+    this.table.changed()
+    this.emit({ type: 'peer', change: 'changed', address: connection.address })
+  }
+
+  private onPacket(packet: Packet): void {
+    const { source, payload } = packet
+    switch (packet.body) {
+      case 'request':
+        this.connector.handleRequest(packet)
+        return
+      case 'reply': {
+        const reply = decodeReply(payload)
+        if (!reply || !this.requests.handleReply(reply)) this.count('packet: reply to nothing')
+        return
+      }
+      case 'data': {
+        const data = decodeStreamData(payload)
+        if (data) this.streams.onData(source, data)
+        else this.count('packet: bad data')
+        return
+      }
+      case 'ack': {
+        const ack = decodeStreamAck(payload)
+        if (ack) this.streams.onAck(source, ack)
+        else this.count('packet: bad ack')
+        return
+      }
+      case 'reset': {
+        const stream = decodeReset(payload)
+        if (stream !== undefined) this.streams.onReset(source, stream)
+        else this.count('packet: bad reset')
+        return
+      }
+      case 'forward':
+        throw new Error('the packet switch unwraps what it forwards')
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------- links
+
+  private onJoined(connection: Connection): void {
+    this.connector.linked(connection.address)
+    this.reporter.told(connection, this.statusFor(connection.address))
+    this.emit({ type: 'peer', change: 'joined', address: connection.address })
+    this.streams.pathChanged(connection.address)
+  }
+
+  private onRerouted(connection: Connection): void {
+    this.emit({ type: 'peer', change: 'changed', address: connection.address })
+    this.streams.pathChanged(connection.address)
+  }
+
+  private onLost(connection: Connection, loss: Loss): void {
+    this.keepalive.forget(connection)
+    this.reporter.forget(connection)
+    if (loss === 'left') {
+      this.connector.shun(connection.address, GONE_SHUNNED_MS)
+      this.leafOverlord.suspect(connection.endpoints)
+    }
+    this.emit({ type: 'peer', change: loss, address: connection.address })
+    if (this.leaving) return
+    this.streams.pathChanged(connection.address)
+    for (const content of this.streams.unsettledBroadcasts(connection.address)) {
+      this.broadcast.handAround(connection.address, content)
+    }
+  }
+
+  private onLinkFailed(failure: LinkFailure): void {
+    this.count(`link failed: ${failure.reason}`)
+    if (!failure.ours) return
+    if (failure.to) this.upgrader.failed(failure.to)
+    this.leafOverlord.failed(failure.endpoint)
+  }
+
+  private setCongested(channel: ChannelId, congested: boolean): void {
+    const connection = this.table.ofChannel(channel)
+    const found = connection?.channels.find(({ id }) => id === channel)
+    if (!connection || !found) return
+    found.congested = congested
+    if (!congested) this.streams.writable(connection.address)
+  }
+
+  private pathTo(address: Address): Path {
+    const active = this.table.get(address)?.active
+    if (active) return { kind: active.kind === 'relay' ? 'relay' : 'direct', congested: active.congested }
+    return this.table.size > 0 ? { kind: 'routed', congested: false } : undefined
+  }
+
+  // ---------------------------------------------------------------------------------------- what the parts may do
+
+  emit(effect: Effect): void {
+    this.effects.push(effect)
+  }
+
+  count(reason: string): void {
+    this.counters.set(reason, (this.counters.get(reason) ?? 0) + 1)
+  }
+
+  nextChannel(): ChannelId {
+    return ++this.channels
+  }
+
+  transmit(channel: ChannelId, frame: Frame): void {
+    this.emit({ type: 'transmit', channel, bytes: encodeFrame(frame) })
+  }
+
+  sendTo(connection: Connection, frame: Frame): void {
+    const { active } = connection
+    if (active) this.transmit(active.id, frame)
+    else this.count('frame: link without channel')
+  }
+
+  sendPacket(packet: Omit<Packet, 'type' | 'hops' | 'ttl' | 'source'>): boolean {
+    return this.packets.send(packet)
+  }
+
+  statusFor(address: Address): Status {
+    const half = MAX_NEIGHBOURS / 2
+    const left = this.table.neighboursOf(address, 'left', half)
+    const right = this.table.neighboursOf(address, 'right', half)
+    return {
+      roles: this.table.get(address)?.roles ?? NO_ROLES,
+      hidden: this.hidden,
+      size: this.table.estimateSize(this.config.perSide),
+      neighbours: [...new Set([...left, ...right])],
+    }
+  }
+}

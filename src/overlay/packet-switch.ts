@@ -1,0 +1,82 @@
+/**
+ * PacketSwitch: what becomes of a packet: routed on, delivered to the part of the node that it is for, or dropped and
+ * counted. Also the way by which our own packets leave.
+ */
+import type { Address } from './address.ts'
+import type { NodeCore } from './node-core.ts'
+import { routableFrame } from './routable-frame.ts'
+import { route } from './routing.ts'
+import { decodeFrame, encodeFrame, HOPS_OFFSET, type Packet } from './wire.ts'
+
+/** A node that is not in the ring yet hands its packets to somebody who is: one wrapping, never two. */
+const MAX_WRAPPING = 1
+
+export interface PacketSwitchEvents {
+  delivered(packet: Packet): void
+}
+
+export class PacketSwitch {
+  private readonly core: NodeCore
+  private readonly events: PacketSwitchEvents
+
+  constructor(core: NodeCore, events: PacketSwitchEvents) {
+    this.core = core
+    this.events = events
+  }
+
+  /** `bytes` are the frame that the packet was read from, and are sent on with one hop more. */
+  receive(packet: Packet, bytes: Uint8Array, previous: Address): void {
+    packet.hops++
+    bytes[HOPS_OFFSET] = packet.hops
+    this.handle(packet, bytes, previous, 0)
+  }
+
+  /** False when there is nowhere to send it. */
+  send(packet: Omit<Packet, 'type' | 'hops' | 'ttl' | 'source'>): boolean {
+    const bytes = routableFrame(this.core, packet)
+    const whole: Packet = { type: 'packet', hops: 0, ttl: 255, source: this.core.config.address, ...packet }
+    const { next } = route(whole, this.core.table, undefined)
+    if (next) return this.transmit(next, bytes)
+    const leaf = this.leaf()
+    if (!leaf || packet.body === 'forward') return false
+    const wrapped = { mode: 'exact', body: 'forward', destination: leaf, payload: bytes } as const
+    return this.transmit(leaf, encodeFrame({ type: 'packet', hops: 0, ttl: 1, source: whole.source, ...wrapped }))
+  }
+
+  private handle(packet: Packet, bytes: Uint8Array, previous: Address | undefined, wrapping: number): void {
+    const { deliver, next, dropped } = route(packet, this.core.table, previous)
+    if (dropped) this.core.count(`packet: ${dropped}`)
+    if (next) this.transmit(next, bytes)
+    if (!deliver) return
+    if (packet.body === 'forward') this.forward(packet, wrapping)
+    else this.events.delivered(packet)
+  }
+
+  /** Routes the packet inside on from here. */
+  private forward(packet: Packet, wrapping: number): void {
+    const bytes = packet.payload.slice()
+    const inner = decodeFrame(bytes)
+    if (inner?.type !== 'packet' || wrapping >= MAX_WRAPPING) {
+      this.core.count('packet: bad forward')
+      return
+    }
+    inner.hops++
+    bytes[HOPS_OFFSET] = inner.hops
+    this.handle(inner, bytes, inner.source, wrapping + 1)
+  }
+
+  private transmit(next: Address, bytes: Uint8Array): boolean {
+    const active = this.core.table.get(next)?.active
+    if (!active) {
+      this.core.count('packet: link without channel')
+      return false
+    }
+    this.core.emit({ type: 'transmit', channel: active.id, bytes })
+    return true
+  }
+
+  private leaf(): Address | undefined {
+    for (const connection of this.core.table.all()) if (connection.active) return connection.address
+    return undefined
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Requests: ask a node and be answered, over packets that may be lost.
+ *
+ *   pending --reply--> done
+ *      |  ^
+ *      |  +-- deadline: sent again, RESENDS times, each wait twice as long
+ *      +----- last deadline --> failed
+ *
+ * The answerer keeps its replies for a while: a request that arrives twice is answered twice but acted on once.
+ */
+import type { Address } from './address.ts'
+import type { Reply } from './wire.ts'
+
+/** Brunet waits 5 s and resends five times (ReqrepManager); its own measurements show where its 20 s went. */
+const FIRST_TIMEOUT_MS = 1_000
+const RESENDS = 2
+const MAX_PENDING = 256
+const MAX_ANSWERED = 512
+/** Longer than a requester keeps asking: 1 + 2 + 4 s. */
+const ANSWER_KEPT_MS = 10_000
+
+type Pending = {
+  attempts: number
+  deadlineMs: number
+  send: () => void
+  done: (reply: Reply | undefined) => void
+}
+
+export class Requests {
+  private readonly pending = new Map<number, Pending>()
+  private readonly answered = new Map<string, { reply: Uint8Array; untilMs: number }>()
+  private lastId = 0
+
+  get deadlineMs(): number | undefined {
+    let earliest: number | undefined
+    for (const { deadlineMs } of this.pending.values()) {
+      if (earliest === undefined || deadlineMs < earliest) earliest = deadlineMs
+    }
+    return earliest
+  }
+
+  /** `done` is called once, with undefined when no answer came or too many wait already. */
+  ask(nowMs: number, send: (id: number) => void, done: (reply: Reply | undefined) => void): void {
+    if (this.pending.size >= MAX_PENDING) {
+      done(undefined)
+      return
+    }
+    this.lastId = (this.lastId + 1) >>> 0
+    const id = this.lastId
+    this.pending.set(id, { attempts: 1, deadlineMs: nowMs + FIRST_TIMEOUT_MS, send: () => send(id), done })
+    send(id)
+  }
+
+  /** False for a reply that nobody waits for. */
+  handleReply(reply: Reply): boolean {
+    const pending = this.pending.get(reply.id)
+    if (!pending) return false
+    this.pending.delete(reply.id)
+    pending.done(reply)
+    return true
+  }
+
+  /** The reply already given to this request, if it is remembered. */
+  earlierAnswer(from: Address, id: number, nowMs: number): Uint8Array | undefined {
+    const answer = this.answered.get(`${from}/${id}`)
+    return answer && answer.untilMs > nowMs ? answer.reply : undefined
+  }
+
+  remember(from: Address, id: number, reply: Uint8Array, nowMs: number): void {
+    const key = `${from}/${id}`
+    this.answered.delete(key)
+    this.answered.set(key, { reply, untilMs: nowMs + ANSWER_KEPT_MS })
+    const oldest = this.answered.keys().next().value
+    if (this.answered.size > MAX_ANSWERED && oldest !== undefined) this.answered.delete(oldest)
+  }
+
+  wake(nowMs: number): void {
+    for (const [id, pending] of [...this.pending]) {
+      if (pending.deadlineMs > nowMs) continue
+      if (pending.attempts > RESENDS) {
+        this.pending.delete(id)
+        pending.done(undefined)
+        continue
+      }
+      pending.deadlineMs = nowMs + FIRST_TIMEOUT_MS * 2 ** pending.attempts
+      pending.attempts++
+      pending.send()
+    }
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * Upgrader: does each ring link have the best channel that it can have?
+ *
+ *   wanting --dial--> trying --linked--> best
+ *      ^                 |
+ *      +----- delay -----+ failed
+ *
+ * The end with the greater address offers, so that two offers never meet; the other offers only when nothing has come
+ * for a while, as the greater end may not know that it could. Failures are retried with growing delays, and at once
+ * when the network has changed: each try costs an RTCPeerConnection, of which a page has a limited number.
+ */
+import type { Address } from './address.ts'
+import { rankOf } from './channel-kind.ts'
+import type { Connection } from './connection.ts'
+import { type Endpoint, schemeOf } from './endpoint.ts'
+import type { Linker } from './linker.ts'
+import type { NodeCore } from './node-core.ts'
+
+/** A guess: a failed ICE run takes 15 s by itself. */
+const RETRY_DELAY_MS = [1_000, 5_000, 20_000, 60_000, 300_000] as const
+/** While a ring forms, links come and go; one that stays for so long is worth an RTCPeerConnection. A guess. */
+const SETTLE_MS = 150
+/** How long the lesser end waits for the greater one's offer. A guess. */
+const NUDGE_AFTER_MS = 6_000
+/** Offers under way at once; more only make each other slower (measured: two cores). */
+const MAX_TRYING = 16
+
+type Want = { failures: number; atMs: number }
+
+export class Upgrader {
+  private readonly core: NodeCore
+  private readonly linker: Linker
+  private readonly wants = new Map<Address, Want>()
+
+  constructor(core: NodeCore, linker: Linker) {
+    this.core = core
+    this.linker = linker
+  }
+
+  get deadlineMs(): number | undefined {
+    let earliest: number | undefined
+    for (const [address, { atMs }] of this.wants) {
+      if (this.linker.isDialling(address)) continue
+      if (earliest === undefined || atMs < earliest) earliest = atMs
+    }
+    return earliest
+  }
+
+  /** Whether every ring link has what it can have, or has been refused it. */
+  get settled(): boolean {
+    for (const { failures } of this.wants.values()) if (failures === 0) return false
+    return true
+  }
+
+  review(): void {
+    const { table, nowMs, config } = this.core
+    for (const address of [...this.wants.keys()]) {
+      const connection = table.get(address)
+      if (!connection?.structured || !this.betterEndpoint(connection)) this.wants.delete(address)
+    }
+    for (const connection of table.all()) {
+      if (this.wants.has(connection.address) || !connection.structured || !this.betterEndpoint(connection)) continue
+      const atMs = nowMs + (config.address > connection.address ? SETTLE_MS : NUDGE_AFTER_MS)
+      this.wants.set(connection.address, { failures: 0, atMs })
+    }
+    this.wake()
+  }
+
+  failed(address: Address): void {
+    const want = this.wants.get(address)
+    if (!want) return
+    const delay = RETRY_DELAY_MS[Math.min(want.failures, RETRY_DELAY_MS.length - 1)] as number
+    want.failures++
+    want.atMs = this.core.nowMs + delay * (0.5 + this.core.random())
+  }
+
+  /** The network is another: what failed may work. */
+  retryNow(): void {
+    for (const want of this.wants.values()) want.atMs = this.core.nowMs
+  }
+
+  wake(): void {
+    let trying = this.linker.dialling
+    for (const [address, want] of this.wants) {
+      if (want.atMs > this.core.nowMs || this.linker.isDialling(address)) continue
+      if (trying >= MAX_TRYING) {
+        want.atMs = this.core.nowMs + RETRY_DELAY_MS[0]
+        continue
+      }
+      const connection = this.core.table.get(address)
+      const endpoint = connection && this.betterEndpoint(connection)
+      if (!connection || !endpoint) continue
+      trying++
+      this.linker.dial(endpoint, address, connection.roles)
+    }
+  }
+
+  private betterEndpoint(connection: Connection): Endpoint | undefined {
+    const { active } = connection
+    if (!active) return undefined
+    let best: Endpoint | undefined
+    let bestRank = rankOf(active.kind)
+    for (const { scheme, kind } of this.core.config.transports) {
+      if (rankOf(kind) >= bestRank || scheme === active.scheme) continue
+      const endpoint = connection.endpoints.find((candidate) => schemeOf(candidate) === scheme)
+      if (!endpoint) continue
+      best = endpoint
+      bestRank = rankOf(kind)
+    }
+    return best
+  }
+}

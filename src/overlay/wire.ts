@@ -1,0 +1,386 @@
+/**
+ * What nodes say to each other. Numbers are the protocol: append only.
+ *
+ * Frames travel over one channel, between two ends of a link:
+ *
+ *   no name     fields (u8, u16, u32 big-endian; address = 20 bytes; text = u16 length, UTF-8)       sent when
+ *   0  start    version u8, namespace 20 bytes, attempt u32, incarnation u32, from address,          a channel opened that
+ *               to address (zeros: whoever is there), endpoints, status                              we dialled
+ *   1  accept   attempt u32, incarnation u32, from address, endpoints, status                        start was good
+ *   2  confirm  attempt u32                                                                          accept was good
+ *   3  refuse   attempt u32, code u8                                                                 start was not
+ *   4  status   status                                                                               roles or neighbours changed
+ *   5  ping     nonce u32                                                                            silence, or doubt
+ *   6  pong     nonce u32                                                                            ping
+ *   7  retire   –                                       a better channel carries the link; nothing follows on this one
+ *   8  goodbye  –                                                                                    the node leaves
+ *   10 endpoints  endpoints                            where we can be dialled has changed
+ *   9  packet   mode u8, hops u8, ttl u8, body u8, source address, destination address, payload      routed traffic
+ *
+ *   endpoints = count u8, text…                status = roles u8, flags u8 (1 hidden), size u16, count u8, address…
+ *
+ * Packets travel through the ring; their payloads by body:
+ *
+ *   0  request  id u32, via address (zeros: none), method u8, arguments     method 0 connect: role u8, endpoints
+ *   1  reply    id u32, result                                              connect: endpoints, status
+ *   2  forward  a whole packet frame, to be routed on from here
+ *   3  data     stream u32, sequence u32, ack-stream u32, ack u32, content u8, content
+ *   4  ack      ack-stream u32, ack u32
+ *   5  reset    stream u32
+ *
+ *   content 0 message: bytes      content 1 broadcast: origin address, id u32, until address, bytes
+ */
+import type { Address } from './address.ts'
+import { ByteReader, ByteWriter } from './bytes.ts'
+import { type Endpoint, MAX_ENDPOINT_LENGTH, parseEndpoint } from './endpoint.ts'
+import { ALL_ROLES, type RoleBits } from './role.ts'
+
+export const WIRE_VERSION = 0
+/** Brunet sends 12 (reference constant of ConnectToMessage); a tab has a few schemes at most. */
+export const MAX_ENDPOINTS = 8
+/** Neighbours named in one status: four on either side of whom it is sent to. */
+export const MAX_NEIGHBOURS = 8
+/** A type byte, four bytes of header and two addresses. */
+export const PACKET_HEADER_BYTES = 45
+
+const REFUSALS = ['wrong-version', 'wrong-namespace', 'wrong-target', 'self', 'leaving', 'full'] as const
+export type Refusal = (typeof REFUSALS)[number]
+
+const MODES = ['greedy', 'annealing', 'exact'] as const
+export type Mode = (typeof MODES)[number]
+
+const BODIES = ['request', 'reply', 'forward', 'data', 'ack', 'reset'] as const
+export type Body = (typeof BODIES)[number]
+
+export type Status = {
+  roles: RoleBits
+  hidden: boolean
+  /** The sender's estimate of the number of nodes, at most 65 535. */
+  size: number
+  /** The sender's links that are nearest to the receiver. */
+  neighbours: Address[]
+}
+
+export type Packet = {
+  type: 'packet'
+  mode: Mode
+  hops: number
+  ttl: number
+  body: Body
+  source: Address
+  destination: Address
+  payload: Uint8Array
+}
+
+export type Start = {
+  type: 'start'
+  version: number
+  namespace: string
+  attempt: number
+  incarnation: number
+  from: Address
+  to: Address | undefined
+  endpoints: Endpoint[]
+  status: Status
+}
+
+export type Accept = {
+  type: 'accept'
+  attempt: number
+  incarnation: number
+  from: Address
+  endpoints: Endpoint[]
+  status: Status
+}
+
+export type Frame =
+  | Start
+  | Accept
+  | { type: 'confirm'; attempt: number }
+  | { type: 'refuse'; attempt: number; code: Refusal }
+  | { type: 'status'; status: Status }
+  | { type: 'ping'; nonce: number }
+  | { type: 'pong'; nonce: number }
+  | { type: 'retire' }
+  | { type: 'goodbye' }
+  | { type: 'endpoints'; endpoints: Endpoint[] }
+  | Packet
+
+const FRAMES = [
+  'start',
+  'accept',
+  'confirm',
+  'refuse',
+  'status',
+  'ping',
+  'pong',
+  'retire',
+  'goodbye',
+  'packet',
+  'endpoints',
+] as const
+/** Where a packet's hop count stands, so that it can be forwarded without being encoded again. */
+export const HOPS_OFFSET = 2
+
+const NOBODY = '0'.repeat(40) as Address
+
+export function encodeFrame(frame: Frame): Uint8Array {
+  const writer = new ByteWriter(frame.type === 'packet' ? PACKET_HEADER_BYTES + frame.payload.length : 128)
+  writer.u8(FRAMES.indexOf(frame.type))
+  switch (frame.type) {
+    case 'start':
+      writer
+        .u8(frame.version)
+        .address(frame.namespace as Address)
+        .u32(frame.attempt)
+        .u32(frame.incarnation)
+      writer.address(frame.from).address(frame.to ?? NOBODY)
+      writeEndpoints(writer, frame.endpoints)
+      writeStatus(writer, frame.status)
+      break
+    case 'accept':
+      writer.u32(frame.attempt).u32(frame.incarnation).address(frame.from)
+      writeEndpoints(writer, frame.endpoints)
+      writeStatus(writer, frame.status)
+      break
+    case 'confirm':
+      writer.u32(frame.attempt)
+      break
+    case 'refuse':
+      writer.u32(frame.attempt).u8(REFUSALS.indexOf(frame.code))
+      break
+    case 'status':
+      writeStatus(writer, frame.status)
+      break
+    case 'ping':
+    case 'pong':
+      writer.u32(frame.nonce)
+      break
+    case 'retire':
+    case 'goodbye':
+      break
+    case 'endpoints':
+      writeEndpoints(writer, frame.endpoints)
+      break
+    case 'packet':
+      writer.u8(MODES.indexOf(frame.mode)).u8(frame.hops).u8(frame.ttl).u8(BODIES.indexOf(frame.body))
+      writer.address(frame.source).address(frame.destination).raw(frame.payload)
+      break
+  }
+  return writer.finish()
+}
+
+/** Undefined for anything that is not exactly one frame. Never throws. */
+export function decodeFrame(bytes: Uint8Array): Frame | undefined {
+  const reader = new ByteReader(bytes)
+  const type = FRAMES[reader.u8()]
+  const frame = type && !reader.failed ? readFrame(type, reader) : undefined
+  return frame && reader.complete ? frame : undefined
+}
+
+function readFrame(type: Frame['type'], reader: ByteReader): Frame | undefined {
+  switch (type) {
+    case 'start': {
+      const version = reader.u8()
+      const namespace = reader.address()
+      const attempt = reader.u32()
+      const incarnation = reader.u32()
+      const from = reader.nodeAddress()
+      const to = reader.nodeAddress()
+      const endpoints = readEndpoints(reader)
+      const status = readStatus(reader)
+      return {
+        type,
+        version,
+        namespace,
+        attempt,
+        incarnation,
+        from,
+        to: to === NOBODY ? undefined : to,
+        endpoints,
+        status,
+      }
+    }
+    case 'accept': {
+      const attempt = reader.u32()
+      const incarnation = reader.u32()
+      const from = reader.nodeAddress()
+      const endpoints = readEndpoints(reader)
+      return { type, attempt, incarnation, from, endpoints, status: readStatus(reader) }
+    }
+    case 'confirm':
+      return { type, attempt: reader.u32() }
+    case 'refuse': {
+      const attempt = reader.u32()
+      const code = REFUSALS[reader.u8()]
+      return code && { type, attempt, code }
+    }
+    case 'status':
+      return { type, status: readStatus(reader) }
+    case 'ping':
+    case 'pong':
+      return { type, nonce: reader.u32() }
+    case 'retire':
+    case 'goodbye':
+      return { type }
+    case 'endpoints':
+      return { type, endpoints: readEndpoints(reader) }
+    case 'packet': {
+      const mode = MODES[reader.u8()]
+      const hops = reader.u8()
+      const ttl = reader.u8()
+      const body = BODIES[reader.u8()]
+      const source = reader.nodeAddress()
+      const destination = reader.address()
+      return mode && body && { type, mode, hops, ttl, body, source, destination, payload: reader.rest() }
+    }
+  }
+}
+
+// ------------------------------------------------------------------------------------------ packet payloads
+
+export type Request = {
+  id: number
+  /** Through whom the reply must go, for a requester that is not in the ring yet. */
+  via: Address | undefined
+  method: 'connect'
+  role: RoleBits
+  endpoints: Endpoint[]
+}
+
+export type Reply = { id: number; endpoints: Endpoint[]; status: Status }
+
+export type Content =
+  | { type: 'message'; data: Uint8Array }
+  | { type: 'broadcast'; origin: Address; id: number; until: Address; data: Uint8Array }
+
+export type StreamData = { stream: number; sequence: number; ackStream: number; ack: number; content: Content }
+export type StreamAck = { ackStream: number; ack: number }
+
+const CONNECT = 0
+
+export function encodeRequest(request: Request): Uint8Array {
+  const writer = new ByteWriter()
+    .u32(request.id)
+    .address(request.via ?? NOBODY)
+    .u8(CONNECT)
+    .u8(request.role)
+  writeEndpoints(writer, request.endpoints)
+  return writer.finish()
+}
+
+export function decodeRequest(payload: Uint8Array): Request | undefined {
+  const reader = new ByteReader(payload)
+  const id = reader.u32()
+  const via = reader.nodeAddress()
+  const method = reader.u8()
+  const role = readRoles(reader)
+  const endpoints = readEndpoints(reader)
+  if (!reader.complete || method !== CONNECT) return undefined
+  return { id, via: via === NOBODY ? undefined : via, method: 'connect', role, endpoints }
+}
+
+export function encodeReply(reply: Reply): Uint8Array {
+  const writer = new ByteWriter().u32(reply.id)
+  writeEndpoints(writer, reply.endpoints)
+  writeStatus(writer, reply.status)
+  return writer.finish()
+}
+
+export function decodeReply(payload: Uint8Array): Reply | undefined {
+  const reader = new ByteReader(payload)
+  const reply = { id: reader.u32(), endpoints: readEndpoints(reader), status: readStatus(reader) }
+  return reader.complete ? reply : undefined
+}
+
+export function encodeStreamData(data: StreamData): Uint8Array {
+  const { content } = data
+  const writer = new ByteWriter(17 + (content.type === 'message' ? 0 : 44) + content.data.length)
+  writer.u32(data.stream).u32(data.sequence).u32(data.ackStream).u32(data.ack)
+  if (content.type === 'message') writer.u8(0)
+  else writer.u8(1).address(content.origin).u32(content.id).address(content.until)
+  return writer.raw(content.data).finish()
+}
+
+export function decodeStreamData(payload: Uint8Array): StreamData | undefined {
+  const reader = new ByteReader(payload)
+  const head = { stream: reader.u32(), sequence: reader.u32(), ackStream: reader.u32(), ack: reader.u32() }
+  const kind = reader.u8()
+  if (kind > 1) return undefined
+  const content: Content =
+    kind === 0
+      ? { type: 'message', data: reader.rest() }
+      : {
+          type: 'broadcast',
+          origin: reader.nodeAddress(),
+          id: reader.u32(),
+          until: reader.nodeAddress(),
+          data: reader.rest(),
+        }
+  return reader.complete ? { ...head, content } : undefined
+}
+
+export function encodeStreamAck(ack: StreamAck): Uint8Array {
+  return new ByteWriter(8).u32(ack.ackStream).u32(ack.ack).finish()
+}
+
+export function decodeStreamAck(payload: Uint8Array): StreamAck | undefined {
+  const reader = new ByteReader(payload)
+  const ack = { ackStream: reader.u32(), ack: reader.u32() }
+  return reader.complete ? ack : undefined
+}
+
+export function encodeReset(stream: number): Uint8Array {
+  return new ByteWriter(4).u32(stream).finish()
+}
+
+export function decodeReset(payload: Uint8Array): number | undefined {
+  const reader = new ByteReader(payload)
+  const stream = reader.u32()
+  return reader.complete ? stream : undefined
+}
+
+// ------------------------------------------------------------------------------------------ shared fields
+
+function writeEndpoints(writer: ByteWriter, endpoints: readonly Endpoint[]): void {
+  const sent = endpoints.slice(0, MAX_ENDPOINTS)
+  writer.u8(sent.length)
+  for (const endpoint of sent) writer.text(endpoint)
+}
+
+/** Endpoints that cannot be read are left out: a newer node may know schemes that we do not. */
+function readEndpoints(reader: ByteReader): Endpoint[] {
+  const count = reader.u8()
+  if (count > MAX_ENDPOINTS) reader.failed = true
+  const endpoints: Endpoint[] = []
+  for (let index = 0; index < count && !reader.failed; index++) {
+    const endpoint = parseEndpoint(reader.text(4 * MAX_ENDPOINT_LENGTH))
+    if (endpoint) endpoints.push(endpoint)
+  }
+  return endpoints
+}
+
+function writeStatus(writer: ByteWriter, status: Status): void {
+  const neighbours = status.neighbours.slice(0, MAX_NEIGHBOURS)
+  writer
+    .u8(status.roles)
+    .u8(status.hidden ? 1 : 0)
+    .u16(Math.min(status.size, 65_535))
+    .u8(neighbours.length)
+  for (const neighbour of neighbours) writer.address(neighbour)
+}
+
+function readStatus(reader: ByteReader): Status {
+  const roles = readRoles(reader)
+  const flags = reader.u8()
+  const size = reader.u16()
+  const count = reader.u8()
+  if (count > MAX_NEIGHBOURS) reader.failed = true
+  const neighbours: Address[] = []
+  for (let index = 0; index < count && !reader.failed; index++) neighbours.push(reader.nodeAddress())
+  return { roles, hidden: (flags & 1) === 1, size, neighbours }
+}
+
+function readRoles(reader: ByteReader): RoleBits {
+  return (reader.u8() & ALL_ROLES) as RoleBits
+}

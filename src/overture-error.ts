@@ -1,0 +1,139 @@
+/** Expected failures: a stable `code` for programs, and a sentence that says what is wrong and what to do. */
+export type ErrorCode =
+  | 'bad-link'
+  | 'bad-namespace'
+  | 'bad-service'
+  | 'server-unreachable'
+  | 'not-xmpp'
+  | 'wrong-password'
+  | 'no-way-in'
+  | 'registration-refused'
+  | 'not-connected'
+  | 'message-too-large'
+  | 'too-much-unsent'
+  | 'unreachable'
+  | 'left'
+
+export class OvertureError extends Error {
+  readonly code: ErrorCode
+  /** Whether the same call can succeed later with nothing changed but the world. */
+  readonly retryable: boolean
+
+  private constructor(code: ErrorCode, sentence: string, retryable: boolean) {
+    super(sentence)
+    this.name = 'OvertureError'
+    this.code = code
+    this.retryable = retryable
+  }
+
+  static badLink(why: string) {
+    return new OvertureError('bad-link', `This is not a link to a space: ${why}. Ask for the link again.`, false)
+  }
+  static badNamespace(why: string) {
+    return new OvertureError('bad-namespace', `This name cannot be used for a space: ${why}.`, false)
+  }
+  static badService(service: string) {
+    return new OvertureError(
+      'bad-service',
+      `“${service}” is not the address of an XMPP service. It should look like wss://example.org/xmpp-websocket.`,
+      false,
+    )
+  }
+  static badAccount(jid: string) {
+    return new OvertureError(
+      'bad-service',
+      `“${jid}” is not an XMPP account. It should look like name@example.org.`,
+      false,
+    )
+  }
+  static unsafePassword(service: string) {
+    return new OvertureError(
+      'bad-service',
+      `A password must not travel unencrypted to ${service}. Use the service's wss:// address.`,
+      false,
+    )
+  }
+  static unknownDomain(service: string, domain: string) {
+    return new OvertureError(
+      'bad-service',
+      `The XMPP service at ${service} does not serve the domain ${domain}. Give the domain that belongs to it.`,
+      false,
+    )
+  }
+  static serverUnreachable(service: string) {
+    return new OvertureError(
+      'server-unreachable',
+      `The XMPP service at ${service} does not answer. Check the address and your network, or wait until it is back.`,
+      true,
+    )
+  }
+  static serverRefused(service: string, condition: string) {
+    return new OvertureError(
+      'server-unreachable',
+      `The XMPP service at ${service} does not let us in at the moment (${condition}). It may do so later.`,
+      true,
+    )
+  }
+  static notXmpp(service: string, why: string) {
+    return new OvertureError(
+      'not-xmpp',
+      `What answers at ${service} does not speak XMPP over WebSocket (${why}).`,
+      true,
+    )
+  }
+  static wrongPassword(jid: string) {
+    return new OvertureError(
+      'wrong-password',
+      `The service does not accept this password for ${jid}. Enter it again.`,
+      false,
+    )
+  }
+  static noWayIn(domain: string) {
+    return new OvertureError(
+      'no-way-in',
+      `${domain} lets nobody in without an account and does not let this page make one. Sign in with an account of your own.`,
+      false,
+    )
+  }
+  static noPlainPassword(domain: string) {
+    return new OvertureError(
+      'no-way-in',
+      `${domain} does not take passwords in the one way that a page can offer them (SASL PLAIN). Ask its operator, or use another service.`,
+      false,
+    )
+  }
+  static registrationRefused(domain: string, condition: string) {
+    return new OvertureError(
+      'registration-refused',
+      `${domain} refused to make an account (${condition}). Sign in with an account of your own, or try later.`,
+      true,
+    )
+  }
+  static notConnected() {
+    return new OvertureError('not-connected', 'There is nobody in this space yet to send to.', true)
+  }
+  static messageTooLarge(size: number, limit: number) {
+    return new OvertureError(
+      'message-too-large',
+      `A message may have ${limit} bytes and this one has ${size}. Send it in parts.`,
+      false,
+    )
+  }
+  static tooMuchUnsent(limit: number) {
+    return new OvertureError(
+      'too-much-unsent',
+      `${limit} bytes wait to be sent to this peer. Wait for earlier sends to finish before sending more.`,
+      true,
+    )
+  }
+  static unreachable(address: string) {
+    return new OvertureError(
+      'unreachable',
+      `${address.slice(0, 8)} did not acknowledge the message: it has left or cannot be reached.`,
+      true,
+    )
+  }
+  static left() {
+    return new OvertureError('left', 'You have left this space.', false)
+  }
+}

@@ -1,0 +1,214 @@
+/**
+ * Driver: the run loop between a node and the world. One input, then all its effects in order, then the next input; when
+ * none is left it sleeps until the node's deadline. The page, a Node peer and the simulator run this same loop.
+ */
+import type { Address } from '../overlay/address.ts'
+import type { ChannelId, Effect, Input, NodeState, SendFailure, Ticket } from '../overlay/effects.ts'
+import { type Endpoint, schemeOf } from '../overlay/endpoint.ts'
+import type { Node } from '../overlay/node.ts'
+import type { Channel, Clock, Transport } from '../ports.ts'
+
+/** Inputs and effects kept for the snapshot. */
+const TRACE_LENGTH = 200
+
+export interface DriverEvents {
+  deliver(from: Address, data: Uint8Array, broadcast: boolean): void
+  peer(change: 'joined' | 'changed' | 'left' | 'unlinked', address: Address): void
+  state(state: NodeState): void
+}
+
+export type TraceEntry = { atMs: number; what: string }
+
+export class Driver {
+  readonly node: Node
+  readonly channels = new Map<ChannelId, Channel>()
+  private readonly clock: Clock
+  private readonly events: DriverEvents
+  private readonly transports = new Map<string, Transport>()
+  private readonly inputs: Input[] = []
+  private readonly settles = new Map<Ticket, (failure: SendFailure | undefined) => void>()
+  private readonly tracing: boolean
+  private entries: TraceEntry[] = []
+  private running = false
+  private stopped = false
+  private arrived = 0
+  private tickets = 0
+  private sleeping: { untilMs: number; cancel: () => void } | undefined
+
+  constructor(node: Node, clock: Clock, events: DriverEvents, options: { tracing: boolean } = { tracing: true }) {
+    this.node = node
+    this.clock = clock
+    this.events = events
+    this.tracing = options.tracing
+  }
+
+  get trace(): readonly TraceEntry[] {
+    return this.entries.slice(-TRACE_LENGTH)
+  }
+
+  addTransport(transport: Transport): void {
+    this.transports.set(transport.scheme, transport)
+    transport.listen((channel) => this.adopt(channel))
+    this.announceEndpoints()
+  }
+
+  /** To be called when a transport's endpoint has changed. */
+  announceEndpoints(): void {
+    const endpoints: Endpoint[] = []
+    for (const { endpoint } of this.transports.values()) if (endpoint) endpoints.push(endpoint)
+    this.give({ type: 'endpoints-changed', endpoints })
+  }
+
+  send(to: Address, data: Uint8Array): Promise<SendFailure | undefined> {
+    return this.settled((ticket) => ({ type: 'send', ticket, to, data }))
+  }
+
+  broadcast(data: Uint8Array): Promise<SendFailure | undefined> {
+    return this.settled((ticket) => ({ type: 'broadcast', ticket, data }))
+  }
+
+  /** Says goodbye at once; the node does nothing after it. */
+  leave(): void {
+    this.give({ type: 'leave' })
+    this.stop()
+  }
+
+  /** As if the process had been killed: nothing is said and nothing is done any more. */
+  stop(): void {
+    this.stopped = true
+    this.sleeping?.cancel()
+    this.sleeping = undefined
+  }
+
+  give(input: Input): void {
+    if (this.stopped) return
+    this.inputs.push(input)
+    if (this.running) return
+    this.running = true
+    try {
+      this.run()
+    } finally {
+      this.running = false
+    }
+    this.sleep()
+  }
+
+  private run(): void {
+    for (;;) {
+      const input = this.inputs.shift()
+      if (input) this.step(input)
+      // What is due already, such as acknowledgements that no answer carried, follows the inputs that are waiting.
+      else if (!this.stopped && (this.node.deadlineMs ?? Number.POSITIVE_INFINITY) <= this.clock.now()) {
+        this.step({ type: 'wake' })
+      } else return
+    }
+  }
+
+  private step(input: Input): void {
+    const nowMs = this.clock.now()
+    this.note(nowMs, input)
+    for (const effect of this.node.handle(input, nowMs)) {
+      this.note(nowMs, effect)
+      this.carryOut(effect)
+    }
+  }
+
+  private carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case 'dial':
+        this.dial(effect.channel, effect.endpoint)
+        break
+      case 'transmit': {
+        const channel = this.channels.get(effect.channel)
+        if (!channel) break
+        const wasCongested = channel.congested
+        channel.send(effect.bytes)
+        if (channel.congested && !wasCongested) this.give({ type: 'channel-congested', channel: effect.channel })
+        break
+      }
+      case 'close':
+        this.channels.get(effect.channel)?.close(effect.reason)
+        this.channels.delete(effect.channel)
+        break
+      case 'deliver':
+        this.events.deliver(effect.from, effect.data, effect.broadcast)
+        break
+      case 'settle':
+        this.settles.get(effect.ticket)?.(effect.failure)
+        this.settles.delete(effect.ticket)
+        break
+      case 'peer':
+        this.events.peer(effect.change, effect.address)
+        break
+      case 'state':
+        this.events.state(effect.state)
+        break
+    }
+  }
+
+  private dial(id: ChannelId, endpoint: Endpoint): void {
+    const transport = this.transports.get(schemeOf(endpoint))
+    if (!transport) {
+      this.give({ type: 'channel-closed', channel: id, reason: 'no such transport' })
+      return
+    }
+    this.bind(id, transport.dial(endpoint))
+  }
+
+  private adopt(channel: Channel): void {
+    const id = --this.arrived
+    this.bind(id, channel)
+    this.give({ type: 'channel-arrived', channel: id, endpoint: channel.endpoint, kind: channel.kind })
+  }
+
+  private bind(id: ChannelId, channel: Channel): void {
+    this.channels.set(id, channel)
+    channel.bind({
+      opened: () => this.give({ type: 'channel-opened', channel: id, kind: channel.kind }),
+      message: (bytes) => this.give({ type: 'frame', channel: id, bytes }),
+      writable: () => this.give({ type: 'channel-writable', channel: id }),
+      closed: (reason) => {
+        this.channels.delete(id)
+        this.give({ type: 'channel-closed', channel: id, reason })
+      },
+    })
+  }
+
+  private settled(input: (ticket: Ticket) => Input): Promise<SendFailure | undefined> {
+    if (this.stopped) return Promise.resolve('left')
+    return new Promise((resolve) => {
+      const ticket = ++this.tickets
+      this.settles.set(ticket, resolve)
+      this.give(input(ticket))
+    })
+  }
+
+  private sleep(): void {
+    const deadlineMs = this.stopped ? undefined : this.node.deadlineMs
+    if (deadlineMs === this.sleeping?.untilMs) return
+    this.sleeping?.cancel()
+    this.sleeping = undefined
+    if (deadlineMs === undefined) return
+    const cancel = this.clock.wakeAt(deadlineMs, () => {
+      this.sleeping = undefined
+      this.give({ type: 'wake' })
+    })
+    this.sleeping = { untilMs: deadlineMs, cancel }
+  }
+
+  private note(atMs: number, what: Input | Effect): void {
+    if (!this.tracing || what.type === 'wake') return
+    this.entries.push({ atMs: Math.round(atMs), what: summaryOf(what) })
+    if (this.entries.length > 2 * TRACE_LENGTH) this.entries = this.entries.slice(-TRACE_LENGTH)
+  }
+}
+
+function summaryOf(what: Input | Effect): string {
+  const details: string[] = []
+  for (const [key, value] of Object.entries(what)) {
+    if (key === 'type') continue
+    if (value instanceof Uint8Array) details.push(`${value.length} bytes`)
+    else if (value !== undefined) details.push(`${key} ${value}`)
+  }
+  return [what.type, ...details].join(', ')
+}

@@ -1,0 +1,123 @@
+/**
+ * join: builds one peer out of its parts and starts it. Knows every room and decides nothing: the session signs in,
+ * rendezvous shows candidates, transports carry channels, and the node in the middle makes a ring of them.
+ */
+import { nodeAddress } from '../overlay/address.ts'
+import { Node } from '../overlay/node.ts'
+import { seededRandom } from '../overlay/seeded-random.ts'
+import type { ChannelKind, Clock, Rendezvous, Storage, Transport } from '../ports.ts'
+import { ExternalServices } from '../reflection/external-services.ts'
+import { PresenceRendezvous } from '../rendezvous/presence.ts'
+import { resourceOf } from '../rendezvous/resource.ts'
+import { RoomRendezvous } from '../rendezvous/room.ts'
+import { JingleSignalling } from '../signalling/jingle-signalling.ts'
+import { type Rtc, WebrtcTransport } from '../transport/webrtc.ts'
+import { XmppRelay } from '../transport/xmpp-relay.ts'
+import { realClock } from '../xmpp/real-clock.ts'
+import { XmppSession } from '../xmpp/session.ts'
+import { JoinedRing } from './joined-ring.ts'
+import { namespaceHash } from './namespace.ts'
+import { pageStorage } from './page-storage.ts'
+import type { Ring } from './ring.ts'
+
+export type JoinOptions = {
+  /** Name and version of the overlay, such as `chess-club/1`. */
+  namespace: string
+  /** Whoever does not know it does not meet us. */
+  secret?: string
+  xmpp: {
+    /** `wss://…` or, on this machine, `ws://…`. */
+    service: string
+    /** The XMPP domain, where it is not the service's host. */
+    domain?: string
+    /** An account; without one the service is asked to let us in anonymously, else for an account of our own. */
+    jid?: string
+    password?: string
+  }
+  /** Wanted neighbours on each side of the ring; up to twice as many and one nodes are linked all to all. Default 2. */
+  neighboursPerSide?: number
+  /** Where a made account is kept; the page's IndexedDB by default. */
+  storage?: Storage
+  /** WebRTC for a platform that has none, such as Node. */
+  rtc?: Rtc
+}
+
+const NEIGHBOURS_PER_SIDE = 2 // Brunet, DESIRED_NEIGHBORS.
+
+/**
+ * Signs in and starts to look for peers. Resolves when signed in, with a ring that may still be alone; from then on the
+ * ring keeps itself up, also while the XMPP service is away. Rejects with an OvertureError whose `retryable` says
+ * whether the same call may succeed later.
+ */
+export async function join(options: JoinOptions): Promise<Ring> {
+  const clock: Clock = realClock
+  const startedMs = clock.now()
+  const hash = namespaceHash(options.namespace, options.secret)
+  const session = new XmppSession({
+    service: options.xmpp.service,
+    ...(options.xmpp.domain === undefined ? {} : { domain: options.xmpp.domain }),
+    ...(options.xmpp.jid === undefined ? {} : { jid: options.xmpp.jid }),
+    ...(options.xmpp.password === undefined ? {} : { password: options.xmpp.password }),
+    resource: resourceOf(hash, cryptoRandom),
+    storage: options.storage ?? pageStorage(),
+    random: cryptoRandom,
+    clock,
+  })
+  const relay = new XmppRelay(session, clock, cryptoRandom)
+  const signalling = new JingleSignalling(session, clock, cryptoRandom)
+  const reflection = new ExternalServices(session, clock)
+  const hasWebrtc = WebrtcTransport.supported || options.rtc !== undefined
+  const webrtc = hasWebrtc
+    ? new WebrtcTransport({ signalling, reflection, clock, ...(options.rtc ? { rtc: options.rtc } : {}) })
+    : undefined
+  const transports: Transport[] = webrtc ? [relay, webrtc] : [relay]
+  const kinds: Record<string, ChannelKind> = { xmpp: 'relay', webrtc: 'direct' }
+  const node = new Node(
+    {
+      address: nodeAddress(randomBytes(20)),
+      incarnation: randomInteger(),
+      namespace: hash,
+      perSide: options.neighboursPerSide ?? NEIGHBOURS_PER_SIDE,
+      transports: transports.map(({ scheme }) => ({ scheme, kind: kinds[scheme] as ChannelKind })),
+    },
+    seededRandom(randomInteger()),
+  )
+  const rendezvous: Rendezvous[] = [
+    new PresenceRendezvous(session, hash),
+    new RoomRendezvous(session, hash, { clock, random: cryptoRandom }),
+  ]
+  const ring = new JoinedRing({
+    namespace: options.namespace,
+    clock,
+    startedMs,
+    node,
+    session,
+    transports,
+    rendezvous,
+    dropped: { relay, signalling, reflection, session, ...(webrtc ? { webrtc } : {}) },
+    close: () => {
+      reflection.close()
+      for (const transport of transports) transport.close()
+      signalling.close()
+    },
+  })
+  try {
+    await session.start()
+  } catch (error) {
+    await ring.leave()
+    throw error
+  }
+  return ring
+}
+
+function randomBytes(count: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(count))
+}
+
+function randomInteger(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0] as number
+}
+
+function cryptoRandom(): number {
+  return randomInteger() / 2 ** 32
+}

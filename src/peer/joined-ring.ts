@@ -1,0 +1,234 @@
+/** JoinedRing: the ring as an application sees it, over the driver and the session that `join` has built. */
+import { type Address, parseAddress } from '../overlay/address.ts'
+import type { NodeState, SendFailure } from '../overlay/effects.ts'
+import type { Node } from '../overlay/node.ts'
+import { hasRole, rolesIn, SHORTCUT } from '../overlay/role.ts'
+import { OvertureError } from '../overture-error.ts'
+import type { Clock, Rendezvous, Transport } from '../ports.ts'
+import type { XmppSession } from '../xmpp/session.ts'
+import { Driver } from './driver.ts'
+import { pageEvents } from './page-events.ts'
+import type { Milestones, PeerEvent, PeerInfo, Ring, RingEvents, ServiceState, Snapshot } from './ring.ts'
+
+/** One data channel message of this size with its headers is within what every browser takes (64 KiB). */
+export const MAX_MESSAGE_BYTES = 65_536
+const QUEUED_LIMIT_BYTES = 16_777_216
+
+export type JoinedRingParts = {
+  namespace: string
+  clock: Clock
+  startedMs: number
+  node: Node
+  session: XmppSession
+  transports: Transport[]
+  rendezvous: Rendezvous[]
+  dropped: Record<string, { readonly dropped: ReadonlyMap<string, number> }>
+  close: () => void
+}
+
+export class JoinedRing implements Ring {
+  private readonly parts: JoinedRingParts
+  private readonly driver: Driver
+  private readonly known = new Map<Address, PeerInfo>()
+  private readonly listeners: { [K in keyof RingEvents]: Set<(value: RingEvents[K]) => void> } = {
+    message: new Set(),
+    peer: new Set(),
+    state: new Set(),
+    service: new Set(),
+  }
+  private readonly milestones: Milestones = {
+    reflectionMs: undefined,
+    rendezvousMs: undefined,
+    relayingMs: undefined,
+    connectedMs: undefined,
+  }
+  private readonly stops: (() => void)[] = []
+  private gone: Promise<void> | undefined
+
+  constructor(parts: JoinedRingParts) {
+    this.parts = parts
+    const { node, clock, session } = parts
+    this.driver = new Driver(node, clock, {
+      deliver: (from, data, broadcast) => this.tell('message', { from, data, broadcast }),
+      peer: (change, address) => this.onPeer(change, address),
+      state: (state) => this.onState(state),
+    })
+    for (const transport of parts.transports) this.driver.addTransport(transport)
+    // Our endpoints must stand before the first candidate appears, so this listens before rendezvous does.
+    this.stops.push(
+      session.onOnline(() => {
+        this.reach('reflectionMs')
+        this.driver.announceEndpoints()
+      }),
+      session.onOffline(() => this.driver.announceEndpoints()),
+      session.onState(() => this.tell('service', this.service)),
+      pageEvents({
+        hidden: (hidden) => this.driver.give({ type: 'visibility-changed', hidden }),
+        awake: () => {
+          session.reconnectNow()
+          this.driver.give({ type: 'doubt' })
+        },
+        leaving: () => void this.leave(),
+      }),
+    )
+    for (const rendezvous of parts.rendezvous) {
+      rendezvous.start({
+        appeared: ({ endpoint, elder }) => {
+          this.reach('rendezvousMs')
+          this.driver.give({ type: 'candidate-appeared', endpoint, elder })
+        },
+        vanished: (endpoint) => this.driver.give({ type: 'candidate-vanished', endpoint }),
+      })
+    }
+  }
+
+  get address(): Address {
+    return this.parts.node.config.address
+  }
+
+  get state(): NodeState {
+    return this.parts.node.state
+  }
+
+  get peers(): ReadonlyMap<Address, PeerInfo> {
+    const peers = new Map<Address, PeerInfo>()
+    for (const { address } of this.parts.node.table.all()) {
+      const peer = this.peerInfo(address)
+      if (peer) peers.set(address, peer)
+    }
+    return peers
+  }
+
+  on<K extends keyof RingEvents>(event: K, listener: (value: RingEvents[K]) => void): () => void {
+    this.listeners[event].add(listener)
+    return () => this.listeners[event].delete(listener)
+  }
+
+  async send(to: Address, data: Uint8Array): Promise<void> {
+    this.check(data)
+    if (!parseAddress(to)) throw OvertureError.unreachable(String(to))
+    const failure = await this.driver.send(to, data.slice())
+    if (failure) throw errorOf(failure, to)
+  }
+
+  async broadcast(data: Uint8Array): Promise<void> {
+    this.check(data)
+    const failure = await this.driver.broadcast(data.slice())
+    if (failure) throw errorOf(failure, this.address)
+  }
+
+  snapshot(): Snapshot {
+    const { node, namespace } = this.parts
+    this.noteSettled()
+    const peers = [...this.peers.values()]
+    return {
+      address: this.address,
+      state: this.state,
+      namespace,
+      service: this.service,
+      milestones: { ...this.milestones },
+      peers,
+      near: node.near,
+      shortcuts: [...node.table.all()]
+        .filter(({ allRoles }) => hasRole(allRoles, SHORTCUT))
+        .map(({ address }) => address),
+      dht: null,
+      counters: this.counters(),
+      trace: [...this.driver.trace],
+    }
+  }
+
+  leave(): Promise<void> {
+    this.gone ??= this.goodbye()
+    return this.gone
+  }
+
+  private async goodbye(): Promise<void> {
+    for (const stop of this.stops) stop()
+    this.driver.leave()
+    for (const rendezvous of this.parts.rendezvous) rendezvous.stop()
+    this.parts.close()
+    await this.parts.session.stop()
+  }
+
+  private check(data: Uint8Array): void {
+    if (this.gone) throw OvertureError.left()
+    if (data.length > MAX_MESSAGE_BYTES) throw OvertureError.messageTooLarge(data.length, MAX_MESSAGE_BYTES)
+  }
+
+  private onPeer(change: PeerEvent['type'], address: Address): void {
+    if (change === 'joined') this.reach('relayingMs')
+    const peer = this.peerInfo(address) ?? this.known.get(address)
+    if (!peer) return
+    if (change === 'left' || change === 'unlinked') this.known.delete(address)
+    else this.known.set(address, peer)
+    this.noteSettled()
+    this.tell('peer', { type: change, peer })
+  }
+
+  private onState(state: NodeState): void {
+    this.noteSettled()
+    this.tell('state', state)
+  }
+
+  private noteSettled(): void {
+    if (this.parts.node.settled) this.reach('connectedMs')
+  }
+
+  private reach(milestone: keyof Milestones): void {
+    this.milestones[milestone] ??= Math.round(this.parts.clock.now() - this.parts.startedMs)
+  }
+
+  private peerInfo(address: Address): PeerInfo | undefined {
+    const connection = this.parts.node.table.get(address)
+    const active = connection?.active
+    if (!connection || !active) return undefined
+    return {
+      address,
+      kind: active.kind,
+      roles: rolesIn(connection.allRoles),
+      rttMs: connection.rttMs,
+      incoming: connection.incoming,
+      candidatePair: this.driver.channels.get(active.id)?.candidatePair,
+    }
+  }
+
+  private get service(): ServiceState {
+    const { state } = this.parts.session
+    if (state.name === 'online') return state
+    return state.name === 'connecting' ? { name: 'offline', reason: 'connecting', retryAtMs: undefined } : state
+  }
+
+  private counters(): Record<string, number> {
+    const counters: Record<string, number> = Object.fromEntries(this.parts.node.counters)
+    for (const [room, { dropped }] of Object.entries(this.parts.dropped)) {
+      for (const [reason, count] of dropped) counters[`${room}: ${reason}`] = count
+    }
+    for (const { name, dropped } of this.parts.rendezvous) {
+      for (const [reason, count] of dropped) counters[`${name}: ${reason}`] = count
+    }
+    return counters
+  }
+
+  /** A listener that throws is the application's trouble and must not stop the ring. */
+  private tell<K extends keyof RingEvents>(event: K, value: RingEvents[K]): void {
+    for (const listener of this.listeners[event]) {
+      try {
+        listener(value)
+      } catch (error) {
+        reportError(error)
+      }
+    }
+  }
+}
+
+function errorOf(failure: SendFailure, to: Address): OvertureError {
+  switch (failure) {
+    case 'unreachable':
+      return OvertureError.unreachable(to)
+    case 'too-much-unsent':
+      return OvertureError.tooMuchUnsent(QUEUED_LIMIT_BYTES)
+    case 'left':
+      return OvertureError.left()
+  }
+}

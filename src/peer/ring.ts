@@ -1,0 +1,79 @@
+/** What `join` gives: the ring as an application sees it. */
+import type { Address } from '../overlay/address.ts'
+import type { Role } from '../overlay/role.ts'
+import type { CandidatePair, ChannelKind } from '../ports.ts'
+
+export type RingState = 'alone' | 'joining' | 'connected'
+
+export type { Role }
+
+/** One peer that we have a link to. */
+export type PeerInfo = {
+  address: Address
+  /** How the bytes flow at this moment. */
+  kind: ChannelKind
+  roles: Role[]
+  /** Round trip of the last probe, in milliseconds; undefined before the first. */
+  rttMs: number | undefined
+  /** True when the peer dialled us. */
+  incoming: boolean
+  candidatePair?: CandidatePair | undefined
+}
+
+/** Milliseconds from `join()` to each step; undefined until it was reached. Paper, Table II. */
+export type Milestones = {
+  reflectionMs: number | undefined
+  rendezvousMs: number | undefined
+  relayingMs: number | undefined
+  connectedMs: number | undefined
+}
+
+/** Whether the XMPP service can be used at this moment; the ring lives on without it. */
+export type ServiceState =
+  | { name: 'online'; jid: string }
+  | { name: 'offline'; reason: string; retryAtMs: number | undefined }
+
+export type Snapshot = {
+  address: Address
+  state: RingState
+  namespace: string
+  service: ServiceState
+  milestones: Milestones
+  peers: PeerInfo[]
+  near: { left: Address[]; right: Address[] }
+  shortcuts: Address[]
+  dht: null
+  counters: Record<string, number>
+  trace: { atMs: number; what: string }[]
+}
+
+/** `left`: said goodbye or fell silent; `unlinked`: is still in the ring, but our link to it was given up. */
+export type PeerEvent = { type: 'joined' | 'changed' | 'left' | 'unlinked'; peer: PeerInfo }
+
+export type RingEvents = {
+  /** A message to us alone (`send`) or to all (`broadcast`). The bytes are the listener's to keep. */
+  message: { from: Address; data: Uint8Array; broadcast: boolean }
+  peer: PeerEvent
+  state: RingState
+  service: ServiceState
+}
+
+export interface Ring {
+  readonly address: Address
+  readonly state: RingState
+  /** The peers that we have a link to; others of the ring are reached through them. */
+  readonly peers: ReadonlyMap<Address, PeerInfo>
+  /** Returns what stops the listener. */
+  on<K extends keyof RingEvents>(event: K, listener: (value: RingEvents[K]) => void): () => void
+  /**
+   * Sends to one node, linked or not, at most 64 KiB. Resolves when the node has acknowledged; messages to one node
+   * arrive once each and in the order sent. Rejects with an OvertureError: `message-too-large`, `too-much-unsent`,
+   * `unreachable`, `left`.
+   */
+  send(to: Address, data: Uint8Array): Promise<void>
+  /** Sends to every node of the ring. Resolves when the nodes that we handed it to have acknowledged. */
+  broadcast(data: Uint8Array): Promise<void>
+  snapshot(): Snapshot
+  /** Says goodbye and closes everything. Idempotent; its first part is synchronous, so `pagehide` may call it. */
+  leave(): Promise<void>
+}

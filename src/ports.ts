@@ -1,0 +1,206 @@
+/**
+ * Every seam of the house on one page. The rooms below the composition root (transport, rendezvous, signalling,
+ * reflection, xmpp) meet each other only through these interfaces; `peer/` joins them.
+ */
+import type { ChannelKind } from './overlay/channel-kind.ts'
+import type { Endpoint } from './overlay/endpoint.ts'
+import type { Element } from './xmpp/stanza.ts'
+
+// ---------------------------------------------------------------------------------------------- time and chance
+
+export interface Clock {
+  /** Milliseconds, never going backwards. */
+  now(): number
+  /** Calls `wake` once, no earlier than `at`; returns what cancels it. */
+  wakeAt(at: number, wake: () => void): () => void
+}
+
+/** Uniform on [0, 1). */
+export type Random = () => number
+
+// ---------------------------------------------------------------------------------------------- storage
+
+/** Small values that outlive the page. Keys are plain strings, values structured-cloneable. */
+export interface Storage {
+  get(key: string): Promise<unknown>
+  set(key: string, value: unknown): Promise<void>
+  delete(key: string): Promise<void>
+}
+
+// ---------------------------------------------------------------------------------------------- transport
+
+export { CHANNEL_KINDS } from './overlay/channel-kind.ts'
+export type { ChannelKind }
+
+/** The largest frame that a channel must carry whole: 64 KiB of payload and its headers. */
+export const MAX_FRAME_BYTES = 66_048
+
+export interface ChannelEvents {
+  /** The far end can be reached. Never called for a channel that arrived open. */
+  opened(): void
+  /** One whole frame, in the order sent. The receiver may keep the bytes. */
+  message(bytes: Uint8Array): void
+  /** `congested` went from true to false. */
+  writable(): void
+  /** The far end, the network or a limit ended the channel. Called at most once, and nothing is called after it. */
+  closed(reason: string): void
+}
+
+/** A raw two-way path for frames: reliable and in order while it lives, nobody authenticated. */
+export interface Channel {
+  readonly kind: ChannelKind
+  /** The far end, as dialled or as the transport saw it arrive. */
+  readonly endpoint: Endpoint
+  /** True while more should not be sent; what is sent all the same is kept, up to the transport's named limit. */
+  readonly congested: boolean
+  /** What ICE chose, where there is ICE; undefined until known. */
+  readonly candidatePair?: CandidatePair | undefined
+  /** Must be called once, in the same turn in which the channel was got. No event precedes it. */
+  bind(events: ChannelEvents): void
+  /** Queues one frame; at once when open, else as soon as it opens. Never throws; ignored once closed. */
+  send(bytes: Uint8Array): void
+  /** Ends the channel after what was sent has left, as far as the transport can tell. No event follows. */
+  close(reason: string): void
+}
+
+export type CandidatePair = {
+  local: { type: string; protocol: string }
+  remote: { type: string; protocol: string }
+}
+
+export interface Transport {
+  /** The scheme of the endpoints that it dials, such as `xmpp`. */
+  readonly scheme: string
+  /** Where others can dial us at this moment; undefined while nobody can. */
+  readonly endpoint: Endpoint | undefined
+  /** Must be called before anybody can dial us. An incoming channel is open. */
+  listen(incoming: (channel: Channel) => void): void
+  /** Returns at once; the channel calls `opened` or `closed` later, never before this returns. */
+  dial(endpoint: Endpoint): Channel
+  /** Closes every channel. */
+  close(): void
+  /** What arrived and was dropped, by reason. */
+  readonly dropped: ReadonlyMap<string, number>
+}
+
+// ---------------------------------------------------------------------------------------------- rendezvous
+
+export type Candidate = {
+  endpoint: Endpoint
+  /** True when it was there before us: the newcomer asks, those who are there answer. */
+  elder: boolean
+}
+
+export interface RendezvousEvents {
+  appeared(candidate: Candidate): void
+  /** The candidate went away: it left, or its server lost it. */
+  vanished(endpoint: Endpoint): void
+}
+
+export interface Rendezvous {
+  /** Such as `presence` or `room`. */
+  readonly name: string
+  start(events: RendezvousEvents): void
+  /** Says goodbye where there is somebody to say it to. Synchronous, so that `pagehide` can call it. */
+  stop(): void
+  readonly dropped: ReadonlyMap<string, number>
+}
+
+// ---------------------------------------------------------------------------------------------- signalling
+
+/** The facts of a data-channel SDP; the rest of an SDP is template. */
+export type SessionDescription = {
+  ufrag: string
+  pwd: string
+  fingerprint: { hash: string; value: string }
+  setup: 'actpass' | 'active' | 'passive'
+  sctpPort: number
+  maxMessageSize: number
+}
+
+export type IceCandidate = {
+  foundation: string
+  component: number
+  protocol: 'udp' | 'tcp'
+  priority: number
+  ip: string
+  port: number
+  type: 'host' | 'srflx' | 'prflx' | 'relay'
+  relatedAddress?: string
+  relatedPort?: number
+  tcpType?: 'active' | 'passive' | 'so'
+}
+
+export interface SignallingEvents {
+  /** The answer, on the side that offered. */
+  accepted(answer: SessionDescription): void
+  candidates(candidates: IceCandidate[]): void
+  /** At most once, and nothing is called after it. `reason` is a Jingle reason or a stanza error's condition. */
+  ended(reason: string): void
+}
+
+export interface SignallingSession {
+  readonly id: string
+  readonly endpoint: Endpoint
+  /** Must be called once, in the same turn in which the session was got. */
+  bind(events: SignallingEvents): void
+  /** Answers an offer; only on the side that was offered to. */
+  accept(answer: SessionDescription): void
+  /** Batched before it goes out. May be called before the other side has answered. */
+  addCandidate(candidate: IceCandidate): void
+  /** No event follows. */
+  end(reason: string): void
+}
+
+export interface Signalling {
+  /** Where others can offer to us; undefined while nobody can. */
+  readonly endpoint: Endpoint | undefined
+  listen(incoming: (session: SignallingSession, offer: SessionDescription) => void): void
+  offer(to: Endpoint, offer: SessionDescription): SignallingSession
+  close(): void
+  readonly dropped: ReadonlyMap<string, number>
+}
+
+// ---------------------------------------------------------------------------------------------- reflection
+
+export interface Reflection {
+  /** STUN and TURN servers that are good at this moment, for a new RTCPeerConnection. */
+  iceServers(): RTCIceServer[]
+}
+
+// ---------------------------------------------------------------------------------------------- xmpp
+
+/** An XMPP stanza error (RFC 6120 §8.3), or `timeout` or `disconnected` of our own. */
+export class StanzaError extends Error {
+  readonly condition: string
+  constructor(condition: string, message = condition) {
+    super(message)
+    this.name = 'StanzaError'
+    this.condition = condition
+  }
+}
+
+export type IqHandler = (child: Element, from: string) => Element | undefined
+
+/** The part of a signed-in XMPP session that other rooms use. */
+export interface Stanzas {
+  /** The full JID while online. */
+  readonly jid: string | undefined
+  /** The domain signed in to. */
+  readonly domain: string
+  /** Calls back at once if online, and at each new binding (not at a resumption). Returns what stops it. */
+  onOnline(listener: (jid: string) => void): () => void
+  /** The binding is gone: those who knew our full JID cannot reach us at it. Returns what stops it. */
+  onOffline(listener: () => void): () => void
+  /** Sends an IQ and resolves to its result's child, if any; rejects with a StanzaError. Paced. */
+  request(iq: { type: 'get' | 'set'; to?: string; child: Element; timeoutMs?: number }): Promise<Element | undefined>
+  /**
+   * Answers IQs whose child has this name and namespace: by the element returned, by an empty result for undefined, or
+   * by the error of a thrown StanzaError. Unhandled IQs get `service-unavailable`. Returns what stops it.
+   */
+  onIq(type: 'get' | 'set', name: string, xmlns: string, handler: IqHandler): () => void
+  onPresence(listener: (presence: Element) => void): () => void
+  onMessage(listener: (message: Element) => void): () => void
+  /** Sends a presence or message. Paced; dropped while offline. */
+  send(stanza: Element): void
+}

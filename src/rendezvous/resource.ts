@@ -1,0 +1,15 @@
+/** Which namespace does a full JID show? The paper's way (§III): hash of the namespace and a random part, as resource. */
+import type { Random } from '../ports.ts'
+import { randomText } from '../xmpp/random-text.ts'
+
+const RANDOM_LENGTH = 10 // 50 bits: a thousand tabs of one account do not collide.
+
+export function resourceOf(namespaceHash: string, random: Random): string {
+  return `${namespaceHash}.${randomText(random, RANDOM_LENGTH)}`
+}
+
+/** True for full JIDs only. A service may append to the resource that we asked for (XEP-0386 §4). */
+export function showsNamespace(jid: string, namespaceHash: string): boolean {
+  const slash = jid.indexOf('/')
+  return slash > 0 && jid.startsWith(`${namespaceHash}.`, slash + 1)
+}

@@ -1,0 +1,213 @@
+/**
+ * WebRTC: how do bytes flow from tab to tab? Keeps the data channels of one tab, each on an RTCPeerConnection of
+ * simple-peer's, and bounds them. An offer arrives through the signalling that it is given; STUN and TURN servers come
+ * from reflection at the moment of each attempt.
+ */
+import type SimplePeerTypes from 'simple-peer'
+import SimplePeer from 'simple-peer/simplepeer.min.js'
+import type { Endpoint } from '../overlay/endpoint.ts'
+import type {
+  Channel,
+  ChannelEvents,
+  Clock,
+  Reflection,
+  SessionDescription,
+  Signalling,
+  SignallingSession,
+  Transport,
+} from '../ports.ts'
+import {
+  type RtcPeer,
+  type RtcPeerEvents,
+  type RtcSignal,
+  WebrtcChannel,
+  type WebrtcChannelKeeper,
+} from './webrtc-channel.ts'
+
+export const MAX_LIVE_CONNECTIONS = 64 // A guess: Chromium stops at 500 for a page, and each costs threads and ports.
+
+/** Both sides know of the channel, so that nobody waits for the other to announce it (RFC 8832 §1). */
+const CHANNEL: RTCDataChannelInit = { negotiated: true, id: 0, ordered: true }
+
+/** Causes of simple-peer's that have a plainer name; of the rest its code is told. */
+const CAUSES: Record<string, string | undefined> = {
+  ERR_ICE_CONNECTION_FAILURE: 'ice failed',
+  ERR_CONNECTION_FAILURE: 'ice failed',
+  // What Chromium says when the far end closes its connection while the channel is open.
+  ERR_DATA_CHANNEL: 'closed by the far end',
+}
+
+/** An implementation of WebRTC where the platform has none. */
+export type Rtc = NonNullable<SimplePeerTypes.Options['wrtc']>
+
+export type WebrtcTransportOptions = {
+  signalling: Signalling
+  reflection: Reflection
+  clock: Clock
+  rtc?: Rtc
+}
+
+export class WebrtcTransport implements Transport, WebrtcChannelKeeper {
+  readonly scheme = 'webrtc'
+  readonly clock: Clock
+  readonly signalling: Signalling
+  readonly dropped = new Map<string, number>()
+  private readonly reflection: Reflection
+  private readonly rtc: Rtc | undefined
+  private readonly channels = new Set<WebrtcChannel>()
+  private incoming: ((channel: Channel) => void) | undefined
+  private closed = false
+
+  constructor({ signalling, reflection, clock, rtc }: WebrtcTransportOptions) {
+    this.signalling = signalling
+    this.reflection = reflection
+    this.clock = clock
+    this.rtc = rtc
+    signalling.listen((session, offer) => this.handleOffer(session, offer))
+  }
+
+  /** Whether this platform has WebRTC. */
+  static get supported(): boolean {
+    return typeof RTCPeerConnection === 'function'
+  }
+
+  get endpoint(): Endpoint | undefined {
+    return this.canConnect ? this.signalling.endpoint : undefined
+  }
+
+  /** RTCPeerConnections that are not closed yet. */
+  get live(): number {
+    return this.channels.size
+  }
+
+  listen(incoming: (channel: Channel) => void): void {
+    this.incoming = incoming
+  }
+
+  dial(endpoint: Endpoint): Channel {
+    if (!this.canConnect) return new RefusedChannel(endpoint, 'no webrtc')
+    if (this.channels.size >= MAX_LIVE_CONNECTIONS) return new RefusedChannel(endpoint, 'too many connections')
+    const peer = this.createPeer(true)
+    if (peer === undefined) return new RefusedChannel(endpoint, 'no webrtc')
+    const channel = new WebrtcChannel(this, endpoint, peer)
+    this.channels.add(channel)
+    return channel
+  }
+
+  close(): void {
+    this.closed = true
+    this.incoming = undefined
+    for (const channel of [...this.channels]) channel.close('gone')
+  }
+
+  arrived(channel: WebrtcChannel): void {
+    if (this.incoming === undefined) channel.close('gone')
+    else this.incoming(channel)
+  }
+
+  forget(channel: WebrtcChannel): void {
+    this.channels.delete(channel)
+  }
+
+  drop(reason: string): void {
+    this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + 1)
+  }
+
+  private get canConnect(): boolean {
+    return !this.closed && (this.rtc !== undefined || WebrtcTransport.supported)
+  }
+
+  private handleOffer(session: SignallingSession, offer: SessionDescription): void {
+    const full = this.channels.size >= MAX_LIVE_CONNECTIONS
+    const peer = full || this.incoming === undefined || !this.canConnect ? undefined : this.createPeer(false)
+    if (peer === undefined) {
+      this.drop(full ? 'too many connections' : 'unwanted offer')
+      session.bind({ accepted() {}, candidates() {}, ended() {} })
+      session.end(full ? 'busy' : 'unsupported-transports')
+      return
+    }
+    this.channels.add(new WebrtcChannel(this, session.endpoint, peer, { session, offer }))
+  }
+
+  private createPeer(initiator: boolean): RtcPeer | undefined {
+    try {
+      return new SimpleRtcPeer(initiator, this.reflection.iceServers(), this.rtc)
+    } catch {
+      this.drop('no connection')
+      return undefined
+    }
+  }
+}
+
+class SimpleRtcPeer implements RtcPeer {
+  readonly dataChannel: RTCDataChannel
+  readonly connection: RTCPeerConnection
+  private readonly peer: SimplePeerTypes.Instance
+
+  /** Throws where the platform refuses a connection. */
+  constructor(initiator: boolean, iceServers: RTCIceServer[], rtc: Rtc | undefined) {
+    this.peer = new SimplePeer({
+      initiator,
+      trickle: true,
+      config: { iceServers },
+      channelName: 'overture',
+      channelConfig: CHANNEL,
+      ...(rtc === undefined ? {} : { wrtc: rtc }),
+    })
+    // An `error` that nobody listens to would be thrown.
+    this.peer.on('error', () => {})
+    const { _channel, _pc } = internalsOf(this.peer)
+    if (!_channel || !_pc) throw new Error('The platform refuses an RTCPeerConnection.')
+    this.dataChannel = _channel
+    this.connection = _pc
+  }
+
+  bind(events: RtcPeerEvents): void {
+    let cause: string | undefined
+    this.peer.on('signal', (signal) => events.signal(signal as RtcSignal))
+    this.peer.on('error', (error: Error & { code?: string }) => {
+      cause = CAUSES[error.code ?? ''] ?? error.code ?? error.message
+    })
+    this.peer.on('close', () => events.closed(cause))
+  }
+
+  signal(signal: RtcSignal): void {
+    this.peer.signal(signal as SimplePeerTypes.SignalData)
+  }
+
+  destroy(): void {
+    this.peer.destroy()
+  }
+}
+
+/** The only place that looks under simple-peer's cover: for the path of frames and the statistics of ICE. */
+function internalsOf(peer: SimplePeerTypes.Instance) {
+  return peer as unknown as { _channel: RTCDataChannel | null; _pc: RTCPeerConnection | null }
+}
+
+/** A dial that came to nothing before it began. */
+class RefusedChannel implements Channel {
+  readonly kind = 'direct'
+  readonly endpoint: Endpoint
+  readonly congested = false
+  private readonly reason: string
+  private closed = false
+
+  constructor(endpoint: Endpoint, reason: string) {
+    this.endpoint = endpoint
+    this.reason = reason
+  }
+
+  bind(events: ChannelEvents): void {
+    queueMicrotask(() => {
+      if (!this.closed) events.closed(this.reason)
+      this.closed = true
+    })
+  }
+
+  send(): void {}
+
+  close(): void {
+    this.closed = true
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * Stream: one connection to the XMPP service, from the WebSocket to its end. Each has an @xmpp/client of its own, since
+ * a client that was cut off while it signed in keeps listeners that disturb the next try. What lives on across streams
+ * is the stream management state (XEP-0198 §5), which is carried over so that the service can resume the binding.
+ *
+ *   opening --features--> signing in --bind--> bound
+ *      |                      |   '--resume--> resumed      any --> ended, once
+ */
+import { type Client, client } from '@xmpp/client'
+import { OvertureError } from '../overture-error.ts'
+import { StanzaError } from '../ports.ts'
+import type { ServiceAddress } from './service-address.ts'
+import type { Door, SignIn } from './sign-in.ts'
+import { type Element, xml } from './stanza.ts'
+
+const SOCKET_TIMEOUT_MS = 10_000 // A guess: browsers wait minutes for a host that swallows packets.
+const SIGN_IN_TIMEOUT_MS = 20_000 // A guess: eight round trips of a bad mobile network.
+const STEP_TIMEOUT_MS = 10_000 // A guess; @xmpp/client's own 2 s is short for a tab that wakes up.
+const MAX_UNSENT_BYTES = 262_144 // A guess: beyond, the network is slower than our pacer thinks.
+
+const SASL_CONDITIONS_OF_LIBRARY = 'SASL:' // @xmpp/client: its own complaints about mechanisms begin so.
+
+/** What a later stream needs to take over the binding of this one. */
+export type Resumption = { jid: string; id: string; inbound: number; outbound: number; outbound_q: unknown[] }
+
+/** The fields of @xmpp/stream-management that its types leave out. */
+type StreamManagement = Omit<Resumption, 'jid'> & {
+  timeout: number
+  requestAckInterval: number
+  on(event: 'resumed', listener: () => void): void
+}
+
+export type StreamOptions = {
+  address: ServiceAddress
+  resource: string
+  signIn: SignIn
+  resumption: Resumption | undefined
+}
+
+export interface StreamEvents {
+  bound(jid: string): void
+  /** The binding of the earlier stream lives on, and what was unacknowledged has been sent again. */
+  resumed(jid: string): void
+  /** Anything came in. */
+  heard(): void
+  /** A presence, a message, or the answer to an IQ. */
+  stanza(stanza: Element): void
+  /** An IQ get or set; the result is its answer: a payload, undefined for an empty one, or an <error/>. */
+  asked(iq: Element, child: Element): Element | undefined
+  /** At most once, and nothing is called after it. */
+  ended(error: OvertureError): void
+}
+
+export class Stream {
+  private readonly options: StreamOptions
+  private readonly client: Client
+  private events: StreamEvents | undefined
+  private jid: string | undefined
+  private opened = false
+  private signedIn = false
+  private patience: ReturnType<typeof setTimeout> | undefined
+
+  constructor(options: StreamOptions, events: StreamEvents) {
+    this.options = options
+    this.events = events
+    const { address, resource, resumption } = options
+    this.client = client({
+      service: address.url,
+      domain: address.domain,
+      resource,
+      credentials: (authenticate, mechanisms, _fast, entity) =>
+        options.signIn.through(doorOf(authenticate, mechanisms, entity as Client)),
+    })
+    this.client.timeout = STEP_TIMEOUT_MS
+    this.client.reconnect.stop()
+    // Its keepalive runs only where the service has stream management; the session has one for all.
+    Object.assign(this.management, { timeout: 0, requestAckInterval: 0 })
+    if (resumption !== undefined) this.adopt(resumption)
+    this.listen()
+  }
+
+  open(): void {
+    this.expectWithin(SOCKET_TIMEOUT_MS)
+    const { url, domain } = this.options.address
+    const opening = async () => {
+      await this.client.connect(url)
+      this.expectWithin(SIGN_IN_TIMEOUT_MS)
+      await this.client.open({ domain })
+    }
+    opening().catch((error) => this.end(error))
+  }
+
+  /** True while the network has not taken what it was given. */
+  get congested(): boolean {
+    const socket = (this.client.socket as { socket?: WebSocket | null } | null)?.socket
+    return (socket?.bufferedAmount ?? 0) > MAX_UNSENT_BYTES
+  }
+
+  send(stanza: Element): void {
+    // A stanza that meets a closing socket is lost with it, or sent again when the binding is resumed.
+    this.client.send(stanza).catch(() => undefined)
+  }
+
+  /** Says goodbye, at once and for good: the service forgets the binding. Resolves when the socket is closed. */
+  close(): Promise<void> {
+    const { client } = this
+    const closed = new Promise<void>((resolve) => {
+      client.on('disconnect', () => resolve())
+      if (client.socket === null) resolve()
+    })
+    this.events = undefined
+    clearTimeout(this.patience)
+    if (this.signedIn) client.send(xml('presence', { type: 'unavailable' })).catch(() => undefined)
+    if (this.opened) client.write('<close xmlns="urn:ietf:params:xml:ns:xmpp-framing"/>').catch(() => undefined)
+    this.endSocket()
+    return closed
+  }
+
+  /** Lets go of a stream that has died without saying so. The service keeps the binding for a while. */
+  abandon(error: OvertureError): void {
+    this.end(error)
+  }
+
+  /** Undefined where the service cannot resume. Meant for after the end. */
+  get resumption(): Resumption | undefined {
+    const { id, inbound, outbound, outbound_q } = this.management
+    if (this.jid === undefined || !id) return undefined
+    return { jid: this.jid, id, inbound, outbound, outbound_q: [...outbound_q] }
+  }
+
+  private get management(): StreamManagement {
+    return this.client.streamManagement as unknown as StreamManagement
+  }
+
+  private adopt({ jid, ...counters }: Resumption): void {
+    ;(this.client as unknown as { _jid(jid: string): void })._jid(jid)
+    this.jid = jid
+    Object.assign(this.management, counters)
+  }
+
+  private listen(): void {
+    const { client } = this
+    client.on('online', (jid) => {
+      clearTimeout(this.patience)
+      this.signedIn = true
+      this.jid = jid.toString()
+      this.events?.bound(this.jid)
+    })
+    this.management.on('resumed', () => {
+      clearTimeout(this.patience)
+      this.signedIn = true
+      if (this.jid !== undefined) this.events?.resumed(this.jid)
+    })
+    client.on('open', () => {
+      this.opened = true
+    })
+    client.on('element', () => this.events?.heard())
+    client.on('stanza', (stanza: Element) => {
+      if (!isQuestion(stanza)) this.events?.stanza(stanza)
+    })
+    client.middleware.use(async (context, next) => {
+      const { stanza } = context
+      const child = stanza.getChildElements()[0]
+      const { events } = this
+      if (events === undefined || !isQuestion(stanza) || child === undefined) return next()
+      // An empty object is @xmpp/iq's word for an empty result.
+      return events.asked(stanza, child) ?? {}
+    })
+    client.on('error', (error) => this.end(error))
+    client.on('disconnect', ({ event, reason }: { event?: unknown; reason?: unknown }) => this.end(event ?? reason))
+    // What the library throws at bytes that are no XML would otherwise leave through the socket's event.
+    const guarded = client as unknown as { _onData(data: unknown): void }
+    const onData = guarded._onData.bind(client)
+    guarded._onData = (data) => {
+      try {
+        onData(data)
+      } catch (error) {
+        this.end(error)
+      }
+    }
+  }
+
+  private expectWithin(ms: number): void {
+    clearTimeout(this.patience)
+    this.patience = setTimeout(() => this.end(undefined), ms)
+  }
+
+  private end(cause: unknown): void {
+    clearTimeout(this.patience)
+    const { events } = this
+    this.events = undefined
+    this.endSocket()
+    events?.ended(this.explain(cause))
+  }
+
+  /** Without the library's closing handshake, which waits for a peer that may be gone. */
+  private endSocket(): void {
+    try {
+      this.client.socket?.end()
+    } catch {
+      // It was closed already.
+    }
+  }
+
+  private explain(cause: unknown): OvertureError {
+    const { url, domain } = this.options.address
+    if (cause instanceof OvertureError) return cause
+    const { name, condition } = (cause ?? {}) as { name?: string; condition?: string }
+    if (name === 'SASLError' && condition?.startsWith(SASL_CONDITIONS_OF_LIBRARY)) return OvertureError.noWayIn(domain)
+    if (condition === 'host-unknown') return OvertureError.unknownDomain(url, domain)
+    if (condition !== undefined) return OvertureError.serverRefused(url, condition)
+    if (name === 'XMLError') return OvertureError.notXmpp(url, 'it sends what is not XML')
+    if (this.client.status === 'opening' && !this.opened) return OvertureError.notXmpp(url, 'it opens no stream')
+    return OvertureError.serverUnreachable(url)
+  }
+}
+
+function isQuestion({ name, attrs }: Element): boolean {
+  return name === 'iq' && attrs.type !== 'result' && attrs.type !== 'error'
+}
+
+type Authenticate = (credentials: object, mechanism: string) => Promise<void>
+
+function doorOf(authenticate: unknown, mechanisms: string[], { iqCaller }: Client): Door {
+  return {
+    mechanisms,
+    async authenticate(mechanism, credentials) {
+      const octets = credentials && {
+        username: octetsOf(credentials.username),
+        password: octetsOf(credentials.password),
+      }
+      await (authenticate as Authenticate)(octets ?? {}, mechanism).catch(rethrow)
+    },
+    async register({ username, password }) {
+      const fields = [xml('username', {}, username), xml('password', {}, password)]
+      const query = xml('query', { xmlns: 'jabber:iq:register' }, ...fields)
+      await iqCaller.request(xml('iq', { type: 'set' }, query), STEP_TIMEOUT_MS).catch(rethrow)
+    },
+  }
+}
+
+/** RFC 4616 §2: PLAIN carries UTF-8. The library's base64 takes one character for one octet. */
+function octetsOf(text: string): string {
+  return Array.from(new TextEncoder().encode(text), (octet) => String.fromCharCode(octet)).join('')
+}
+
+function rethrow(error: unknown): never {
+  const { condition } = error as { condition?: unknown }
+  throw typeof condition === 'string' ? new StanzaError(condition) : error
+}

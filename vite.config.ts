@@ -1,0 +1,55 @@
+/**
+ * How is the page served and built? `npm start` serves src with an embedded XMPP service and says one URL;
+ * `vite build` makes dist/app, which any web server can hand out from any folder.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { defineConfig, type Plugin } from 'vite'
+import { embeddedService } from './src/service/vite-plugin.ts'
+
+const { XMPP_SERVICE, XMPP_DOMAIN, PORT, VITEST } = process.env
+
+export default defineConfig(({ command }) => ({
+  root: 'src',
+  publicDir: '../public',
+  base: command === 'build' ? './' : '/',
+  // Warnings and errors only: the URL below is all that somebody who starts the app needs to read.
+  logLevel: command === 'serve' ? 'warn' : 'info',
+  server: { host: 'localhost', port: Number(PORT ?? 5173), strictPort: true },
+  preview: { host: 'localhost', port: Number(PORT ?? 5173), strictPort: true },
+  build: { outDir: '../dist/app', emptyOutDir: true, target: 'es2022' },
+  plugins: VITEST ? [] : [oneUrl(), serviceConfig(), embeddedService({ enabled: !XMPP_SERVICE })],
+}))
+
+/** Prints the URL once the server listens. */
+function oneUrl(): Plugin {
+  return {
+    name: 'overture:one-url',
+    configureServer({ httpServer }) {
+      httpServer?.once('listening', () => {
+        const { port } = httpServer.address() as AddressInfo
+        console.log(`\n  Overture is at http://localhost:${port}/`)
+        console.log(XMPP_SERVICE ? `  XMPP service: ${XMPP_SERVICE}\n` : '')
+      })
+    },
+  }
+}
+
+/** Serves config.json from the environment; without XMPP_SERVICE the page uses its own origin. */
+function serviceConfig(): Plugin {
+  const body = JSON.stringify(XMPP_SERVICE ? { service: XMPP_SERVICE, domain: XMPP_DOMAIN || undefined } : {})
+  const answer = (_request: IncomingMessage, response: ServerResponse) => {
+    response.setHeader('content-type', 'application/json')
+    response.setHeader('cache-control', 'no-store')
+    response.end(body)
+  }
+  return {
+    name: 'overture:service-config',
+    configureServer({ middlewares }) {
+      middlewares.use('/config.json', answer)
+    },
+    configurePreviewServer({ middlewares }) {
+      middlewares.use('/config.json', answer)
+    },
+  }
+}
