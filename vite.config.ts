@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { defineConfig, type Plugin } from 'vite'
+import { createLogger, defineConfig, type Logger, type Plugin } from 'vite'
 import { embeddedService } from './src/service/vite-plugin.ts'
 
 const { XMPP_SERVICE, XMPP_DOMAIN, PORT, VITEST } = process.env
@@ -13,13 +13,22 @@ export default defineConfig(({ command }) => ({
   root: 'src',
   publicDir: '../public',
   base: command === 'build' ? './' : '/',
-  // Warnings and errors only: the URL below is all that somebody who starts the app needs to read.
-  logLevel: command === 'serve' ? 'warn' : 'info',
+  ...(command === 'serve' ? { customLogger: calmLogger() } : {}),
   server: { host: 'localhost', port: Number(PORT ?? 5173), strictPort: true },
   preview: { host: 'localhost', port: Number(PORT ?? 5173), strictPort: true },
   build: { outDir: '../dist/app', emptyOutDir: true, target: 'es2022' },
   plugins: VITEST ? [] : [oneUrl(), serviceConfig(), embeddedService({ enabled: !XMPP_SERVICE })],
 }))
+
+/** Warnings, errors and the XMPP service's line: beside the URL below, all that somebody who starts the app must read. */
+function calmLogger(): Logger {
+  const logger = createLogger()
+  const { info } = logger
+  logger.info = (message, options) => {
+    if (message.includes('XMPP')) info(message, options)
+  }
+  return logger
+}
 
 /** Prints the URL once the server listens. */
 function oneUrl(): Plugin {
@@ -29,7 +38,7 @@ function oneUrl(): Plugin {
       httpServer?.once('listening', () => {
         const { port } = httpServer.address() as AddressInfo
         console.log(`\n  Overture is at http://localhost:${port}/`)
-        console.log(XMPP_SERVICE ? `  XMPP service: ${XMPP_SERVICE}\n` : '')
+        if (XMPP_SERVICE) console.log(`  XMPP service: ${XMPP_SERVICE}`)
       })
     },
   }

@@ -11,6 +11,7 @@ export class AccountForm extends LitElement {
     service: { type: String },
     action: { type: String },
     jid: { type: String },
+    primary: { type: Boolean },
     problem: { state: true },
   }
   static override styles = [
@@ -24,12 +25,14 @@ export class AccountForm extends LitElement {
   declare service: string
   declare action: string
   declare jid: string
+  declare primary: boolean
   declare problem: string | undefined
 
   constructor() {
     super()
     this.service = ''
     this.jid = ''
+    this.primary = false
     this.action = 'Sign in'
   }
 
@@ -58,13 +61,18 @@ export class AccountForm extends LitElement {
           name="password"
           type="password"
           label="Password"
-          hint="Kept in this tab only, until you close it."
+          hint="Kept in this page only; a reload asks again."
           autocomplete="current-password"
           password-toggle
           data-testid="account-password"
         ></wa-input>
         ${this.problem === undefined ? nothing : html`<p class="alert" role="alert">${this.problem}</p>`}
-        <wa-button type="submit" appearance="outlined" data-testid="use-account">${this.action}</wa-button>
+        <wa-button
+          type="submit"
+          variant=${this.primary ? 'brand' : 'neutral'}
+          appearance=${this.primary ? 'accent' : 'outlined'}
+          data-testid="use-account"
+          >${this.action}</wa-button>
       </form>
     `
   }

@@ -16,7 +16,7 @@ import { appStyle } from './app-style.ts'
 import { followColorScheme } from './color-scheme.ts'
 import { Entrance, type XmppOptions } from './entrance.ts'
 import { panelStyle } from './panel-style.ts'
-import { keepName, loadName } from './person-name.ts'
+import { keepChosenName, loadName } from './person-name.ts'
 import { loadServiceConfig, type ServiceConfig } from './service-config.ts'
 import { Space } from './space.ts'
 import { encodeSpaceLink, newSecret, parseSpaceLink, type SpaceLink } from './space-link.ts'
@@ -41,7 +41,7 @@ export class OvertureApp extends LitElement {
   declare page: Page
   /** Rises with each change below, so that the elements look again. */
   declare version: number
-  /** An account that was given to this tab; forgotten when it closes. */
+  /** An account that was given to this page; a reload forgets it. */
   declare account: XmppOptions | undefined
   #config: ServiceConfig | undefined
 
@@ -174,8 +174,6 @@ export class OvertureApp extends LitElement {
       const space = new Space(state.ring, loadName(), this.#changed)
       window.__overture = { snapshot: () => space.snapshot() }
       this.page = { name: 'space', link, space }
-      // A name that was just made up is the name from now on.
-      keepName(space.name)
     }
     this.#changed()
   }
@@ -224,7 +222,7 @@ export class OvertureApp extends LitElement {
     this.renderRoot.querySelector('details')?.removeAttribute('open')
   }
 
-  readonly #rename = ({ detail }: CustomEvent<string>) => keepName(detail)
+  readonly #rename = ({ detail }: CustomEvent<string>) => keepChosenName(detail)
 }
 
 /** The link's word first: its people meet there. */

@@ -26,6 +26,9 @@ export const panelStyle = css`
     text-transform: uppercase;
     color: var(--ink-quiet);
   }
+  a {
+    color: var(--accent);
+  }
   .quiet {
     color: var(--ink-quiet);
     font-size: 0.875rem;

@@ -44,9 +44,8 @@ export class People {
   }
 
   /** Sorted by name. */
-  get list(): Person[] {
-    const addresses = new Set([...this.#linked().keys(), ...this.#heard.keys()])
-    const people = [...addresses].map((address) => this.#person(address))
+  list(ownName: string): Person[] {
+    const people = this.#present.map((address) => this.#person(address, ownName))
     return people.sort((a, b) => a.name.localeCompare(b.name) || (a.address < b.address ? -1 : 1))
   }
 
@@ -54,8 +53,13 @@ export class People {
     return this.#heard.has(address) || this.#linked().has(address)
   }
 
-  nameOf(address: Address): string {
-    return this.#names.get(address) ?? address.slice(0, 6)
+  /** With the start of the address where somebody else here, or we, go by the same name. */
+  nameOf(address: Address, ownName: string): string {
+    const name = this.#names.get(address)
+    if (name === undefined) return address.slice(0, 6)
+    const shared =
+      name === ownName || this.#present.some((other) => other !== address && this.#names.get(other) === name)
+    return shared ? `${name} ${address.slice(0, 4)}` : name
   }
 
   /** Returns whether this is somebody who does not know us yet, as far as we can tell; undefined for a stale hello. */
@@ -93,12 +97,16 @@ export class People {
     return forgot
   }
 
-  #person(address: Address): Person {
+  get #present(): Address[] {
+    return [...new Set([...this.#linked().keys(), ...this.#heard.keys()])]
+  }
+
+  #person(address: Address, ownName: string): Person {
     const peer = this.#linked().get(address)
     const heard = this.#heard.get(address)
     return {
       address,
-      name: this.nameOf(address),
+      name: this.nameOf(address, ownName),
       named: heard !== undefined,
       kind: peer?.kind,
       rttMs: peer?.rttMs,

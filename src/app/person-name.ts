@@ -31,20 +31,34 @@ export function cleanName(text: string): string | undefined {
   return short === '' ? undefined : short
 }
 
-/** The name kept from an earlier visit, or a new one. A browser that refuses storage only means a new name each time. */
-export function loadName(storage: () => Pick<globalThis.Storage, 'getItem'> = () => localStorage): string {
-  try {
-    return cleanName(storage().getItem(STORAGE_KEY) ?? '') ?? randomName()
-  } catch {
-    return randomName()
-  }
+/** A browser may refuse its storages; names then last as long as the page. */
+export type NameStorages = () => {
+  /** What a person chose, for all tabs. */
+  chosen: Pick<globalThis.Storage, 'getItem' | 'setItem'>
+  /** What was made up for this tab, so that a reload does not rename anybody and two tabs are two people. */
+  madeUp: Pick<globalThis.Storage, 'getItem' | 'setItem'>
 }
 
-export function keepName(name: string, storage: () => Pick<globalThis.Storage, 'setItem'> = () => localStorage): void {
+const pageStorages: NameStorages = () => ({ chosen: localStorage, madeUp: sessionStorage })
+
+export function loadName(storages = pageStorages): string {
+  const name = randomName()
   try {
-    storage().setItem(STORAGE_KEY, name)
+    const { chosen, madeUp } = storages()
+    const kept = cleanName(chosen.getItem(STORAGE_KEY) ?? '') ?? cleanName(madeUp.getItem(STORAGE_KEY) ?? '')
+    if (kept !== undefined) return kept
+    madeUp.setItem(STORAGE_KEY, name)
   } catch {
-    // Private windows may refuse storage; the name then lasts as long as the page.
+    // Refused: see NameStorages.
+  }
+  return name
+}
+
+export function keepChosenName(name: string, storages = pageStorages): void {
+  try {
+    storages().chosen.setItem(STORAGE_KEY, name)
+  } catch {
+    // Refused: see NameStorages.
   }
 }
 

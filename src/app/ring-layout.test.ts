@@ -30,7 +30,7 @@ test('every name stands inside the picture and outside the circle', () => {
         expect(left).toBeGreaterThanOrEqual(0)
         expect(right).toBeLessThanOrEqual(width)
         expect(top).toBeGreaterThanOrEqual(-0.001)
-        expect(bottom).toBeLessThanOrEqual(pictureHeight(from.length) + 0.001)
+        expect(bottom).toBeLessThanOrEqual(pictureHeight(from.length, width) + 0.001)
         expect(Math.hypot(member.label.x - center.x, member.label.y - center.y)).toBeGreaterThan(radius + DOT_RADIUS)
       }
     }),
@@ -69,7 +69,7 @@ test('a link to somebody who is not in the picture is left out', () => {
 
 function picture(from: number[], width: number) {
   const members = from.map((place, index) => ({ address: fakeAddress(place), name: `Considerate Wombat ${index}` }))
-  return layOutRing(members, [], width, pictureHeight(members.length))
+  return layOutRing(members, [], width, pictureHeight(members.length, width))
 }
 
 function box({ label: { x, y, anchor, width, height } }: PlacedMember) {

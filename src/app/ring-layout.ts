@@ -16,8 +16,10 @@ const DOT_GAP = 4
 const MARGIN = 6
 /** The least width that a name gets beside the circle. */
 const LABEL_WIDTH = 96
+const MIN_RADIUS = 40
+const MAX_RADIUS = 130
 /** Measured on the widest common system fonts: an average letter in em. */
-const LETTER_EM = 0.58
+const LETTER_EM = 0.57
 const WIDE_LETTER_EM = 1.05
 const PASSES = 60
 
@@ -43,14 +45,14 @@ export type RingPicture = {
   links: PlacedLink[]
 }
 
-/** A good height for so many people. */
-export function pictureHeight(count: number): number {
-  return Math.min(420, 232 + Math.max(0, count - 6) * 12)
+/** A good height for so many people: room for the circle, and for two thirds of the names on one side of it. */
+export function pictureHeight(count: number, width: number): number {
+  return Math.max(2 * (radiusFor(width) + 2 * LINE_HEIGHT), Math.ceil(count * 0.67) * LINE_HEIGHT + 2 * MARGIN)
 }
 
 export function layOutRing(members: RingMember[], links: RingLink[], width: number, height: number): RingPicture {
   const center = { x: width / 2, y: height / 2 }
-  const radius = Math.max(40, Math.min(height / 2 - 2 * LINE_HEIGHT, width / 2 - LABEL_WIDTH - LABEL_GAP))
+  const radius = Math.max(MIN_RADIUS, Math.min(height / 2 - 2 * LINE_HEIGHT, radiusFor(width)))
   const angles = spreadAngles(members, (2 * DOT_RADIUS + DOT_GAP) / radius)
   const dots = members.map((member) => {
     const angle = angles.get(member.address) ?? 0
@@ -73,6 +75,10 @@ export function layOutRing(members: RingMember[], links: RingLink[], width: numb
       return a === undefined || b === undefined ? [] : [{ ...link, path: chord(a, b, center) }]
     }),
   }
+}
+
+function radiusFor(width: number): number {
+  return Math.max(MIN_RADIUS, Math.min(MAX_RADIUS, width / 2 - LABEL_WIDTH - LABEL_GAP))
 }
 
 type Dot = RingMember & { x: number; y: number }

@@ -19,14 +19,12 @@ export class RingView extends LitElement {
   static override properties = {
     people: { attribute: false },
     self: { type: String },
-    selfName: { type: String },
     audience: { type: String },
     width: { state: true },
   }
   static override styles = [panelStyle, ringStyle]
   declare people: Person[]
   declare self: Address
-  declare selfName: string
   declare audience: Audience
   declare width: number
   readonly #resize = new ResizeObserver(([entry]) => {
@@ -50,9 +48,9 @@ export class RingView extends LitElement {
   }
 
   override render() {
-    const members = [{ address: this.self, name: `${this.selfName} (you)` }, ...this.people]
+    const members = [{ address: this.self, name: 'You' }, ...this.people]
     const links = linksAmong(this.self, this.people)
-    const height = pictureHeight(members.length)
+    const height = pictureHeight(members.length, this.width)
     const picture = layOutRing(members, links, this.width, height)
     const seen = new Set(links.map(({ kind }) => linkClassOf(kind)))
     const { center, radius, fontSize } = picture

@@ -117,7 +117,7 @@ export class SignIn extends LitElement {
         ${this.#renderState()}
         <details ?open=${refused}>
           <summary>Use my own account</summary>
-          <account-form .service=${xmpp.service} .jid=${xmpp.jid ?? ''}></account-form>
+          <account-form ?primary=${refused} .service=${xmpp.service} .jid=${xmpp.jid ?? ''}></account-form>
         </details>
       </section>
     `
@@ -139,7 +139,8 @@ export class SignIn extends LitElement {
       <div class="again">${state.name === 'refused' ? html`<a href="#">Start another space</a>` : this.#renderCountdown()}
         <wa-button
           size="s"
-          variant="brand"
+          variant=${state.name === 'refused' ? 'neutral' : 'brand'}
+          appearance=${state.name === 'refused' ? 'outlined' : 'accent'}
           ?disabled=${state.name === 'signing-in'}
           @click=${this.#tryNow}
           data-testid="retry"

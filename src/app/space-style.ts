@@ -56,7 +56,7 @@ export const spaceStyle = css`
     flex: 1;
     min-height: 0;
     display: grid;
-    grid-template-columns: minmax(20rem, 25rem) minmax(0, 1fr);
+    grid-template-columns: minmax(20rem, 27rem) minmax(0, 1fr);
     gap: 1rem;
   }
   .side,

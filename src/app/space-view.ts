@@ -66,7 +66,7 @@ export class SpaceView extends LitElement {
           <ring-view
             .people=${people}
             .self=${self}
-            .selfName=${name}
+           
             .audience=${audience}
           ></ring-view>
           <people-list

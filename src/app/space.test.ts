@@ -126,6 +126,11 @@ test('hello is repeated for those who missed it', async () => {
   expect(broadcast).toHaveBeenCalledTimes(1)
 })
 
+test('people of the same name are told apart', async () => {
+  const { spaces } = await chainOf('Ann', 'Ben', 'Ben', 'Ann')
+  expect(namesSeenBy(spaces[0])).toEqual(['Ann c000', 'Ben 4000', 'Ben 8000'])
+})
+
 test('a new name reaches everyone', async () => {
   const { spaces } = await chainOf('Ann', 'Ben', 'Cid')
   spaces[0]?.rename('Zoe')
@@ -165,6 +170,16 @@ test('what could not be delivered stays, with the reason, and can be sent again'
   space.sayAgain(space.messages[0]?.id ?? '')
   await vi.advanceTimersByTimeAsync(0)
   expect(space.messages).toMatchObject([{ delivery: { name: 'delivered' } }])
+})
+
+test('the reason names whom it could not reach', async () => {
+  const { world, rings, spaces } = await chainOf('Ann', 'Ben')
+  world.rings.splice(world.rings.indexOf(rings[1] as FakeRing), 1)
+  spaces[0]?.say(rings[1]?.address ?? fakeAddress(0), 'Still there?')
+  await vi.advanceTimersByTimeAsync(0)
+  expect(spaces[0]?.messages).toMatchObject([
+    { delivery: { name: 'undelivered', reason: expect.stringMatching(/^Ben did not acknowledge/) } },
+  ])
 })
 
 test('a message that arrives twice is shown once', async () => {

@@ -78,11 +78,11 @@ export class Space {
 
   /** Everybody but us, sorted by name. */
   get people(): Person[] {
-    return this.#people.list
+    return this.#people.list(this.name)
   }
 
   nameOf(address: Address): string {
-    return address === this.ring.address ? this.name : this.#people.nameOf(address)
+    return address === this.ring.address ? this.name : this.#people.nameOf(address, this.name)
   }
 
   rename(name: string): void {
@@ -224,9 +224,15 @@ export class Space {
       (error: unknown) =>
         this.#setDelivery(id, {
           name: 'undelivered',
-          reason: error instanceof Error ? error.message : String(error),
+          reason: this.#sentence(error, to),
         }),
     )
+  }
+
+  /** The ring knows an address where the reader knows a name. */
+  #sentence(error: unknown, to: Audience): string {
+    const sentence = error instanceof Error ? error.message : String(error)
+    return to === 'all' ? sentence : sentence.replace(to.slice(0, 8), this.nameOf(to))
   }
 
   #setDelivery(id: string, delivery: Delivery): void {

@@ -1,9 +1,11 @@
 /**
  * Broadcast: every node once, n − 1 messages. Each node is handed an arc of the ring, from itself up to an end, and hands
  * the parts of it on to its links that lie inside, each up to the next (Brunet, BroadcastSender). Messages to the links
- * are acknowledged, and the arc of a link that died is handed to the next one.
+ * are acknowledged. When a link dies with an arc in hand, the parts that we have links to go to those, and the rest goes
+ * back along the ring to whoever lies closest before it and so must know what is there.
  */
 import { type Address, isBetween } from './address.ts'
+import { nearestOn } from './connection-table.ts'
 import type { Ticket } from './effects.ts'
 import type { NodeCore } from './node-core.ts'
 import type { Content } from './wire.ts'
@@ -37,7 +39,14 @@ export class Broadcast {
   start(data: Uint8Array, ticket: Ticket): void {
     const origin = this.core.config.address
     this.lastId = (this.lastId + 1) >>> 0
-    const content: BroadcastContent = { type: 'broadcast', origin, id: this.lastId, until: origin, data }
+    const content: BroadcastContent = {
+      type: 'broadcast',
+      origin,
+      id: this.lastId,
+      after: undefined,
+      until: origin,
+      data,
+    }
     this.open.set(content.id, { ticket, waiting: 1 })
     this.remember(content)
     this.spread(content, origin)
@@ -45,24 +54,27 @@ export class Broadcast {
   }
 
   received(content: BroadcastContent): void {
-    if (content.origin === this.core.config.address || !this.remember(content)) {
-      this.core.count('broadcast: repeated')
-      return
-    }
-    this.events.deliver(content.origin, content.data)
-    this.spread(content, this.core.config.address)
+    const isNew = content.origin !== this.core.config.address && this.remember(content)
+    if (isNew) this.events.deliver(content.origin, content.data)
+    if (content.after) this.handAround(content.after, content)
+    else if (isNew) this.spread(content, this.core.config.address)
+    else this.core.count('broadcast: repeated')
   }
 
   /** A link has the broadcast and will hand it on, or never will. */
   settled(to: Address, content: BroadcastContent, failed: boolean): void {
-    if (failed) this.handAround(to, content)
+    if (failed && !content.after) this.handAround(to, content)
     this.settle(content)
   }
 
-  /** The link may be dead: who lies beyond it in its arc hears from us. */
-  handAround(to: Address, content: BroadcastContent): void {
-    this.core.count('broadcast: handed on around a lost link')
-    this.spread(content, to)
+  /** The node at `lost` may be dead: who lies beyond it in its arc shall hear all the same. */
+  handAround(lost: Address, content: BroadcastContent): void {
+    this.core.count('broadcast: handed around a lost link')
+    const first = this.spread(content, lost)
+    const self = this.core.config.address
+    const [closest] = nearestOn(this.core.table.addresses(), lost, 'right', 1)
+    if (!closest || !isBetween(closest, self, lost)) return
+    this.hand(closest, { ...content, after: lost, until: first ?? content.until })
   }
 
   private settle(content: BroadcastContent): void {
@@ -72,18 +84,23 @@ export class Broadcast {
     this.events.done(open.ticket)
   }
 
-  /** Hands the arc between `from` and the content's end to our links in it. */
-  private spread(content: BroadcastContent, from: Address): void {
+  /** Hands the arc between `from` and the content's end to our links in it; returns the first of them. */
+  private spread(content: BroadcastContent, from: Address): Address | undefined {
     const inside = this.core.table
       .addresses()
       .filter((address) => isBetween(address, from, content.until) || (from === content.until && address !== from))
     const beyond = inside.findIndex((address) => address > from)
     const ordered = beyond > 0 ? [...inside.slice(beyond), ...inside.slice(0, beyond)] : inside
-    const open = content.origin === this.core.config.address ? this.open.get(content.id) : undefined
-    if (open) open.waiting += ordered.length
     ordered.forEach((address, index) => {
-      this.events.hand(address, { ...content, until: ordered[index + 1] ?? content.until })
+      this.hand(address, { ...content, after: undefined, until: ordered[index + 1] ?? content.until })
     })
+    return ordered[0]
+  }
+
+  private hand(to: Address, content: BroadcastContent): void {
+    const open = content.origin === this.core.config.address ? this.open.get(content.id) : undefined
+    if (open) open.waiting++
+    this.events.hand(to, content)
   }
 
   private remember(content: BroadcastContent): boolean {

@@ -16,14 +16,16 @@ import type { NodeCore } from './node-core.ts'
 
 /** Together with DEAD_MS at most 4 s of silence: a killed tab is to be noticed within 5 s. */
 const KEEPALIVE_MS = 1_500
-/** A relay is a guest's burden on the XMPP service, and its errors tell of a dead end anyway. A guess. */
-const KEEPALIVE_RELAY_MS = 10_000
+/** Each probe over a relay costs the XMPP service two stanzas. */
+const KEEPALIVE_RELAY_MS = 2_000
 const SUSPECT_MS = 1_000
 const DEAD_MS = 2_500
 /** Where the service says that it is gone, a live node has one round trip to say that it is not. */
 const DOUBT_DEAD_MS = 1_500
-/** A throttled relay takes seconds for a round trip (measured on Prosody at 10 kB/s). */
-const DEAD_RELAY_MS = 8_000
+/** A throttled relay takes seconds for a round trip (measured on Prosody at 10 kB/s); so it is while none is known. */
+const DEAD_UNKNOWN_MS = 8_000
+/** Round trips that an answer may take before it counts as missing. */
+const PATIENCE = 4
 /** Hidden pages have timers once a minute (Chromium's intensive throttling) and may be frozen for a while. */
 const KEEPALIVE_HIDDEN_MS = 20_000
 const DEAD_HIDDEN_MS = 50_000
@@ -58,7 +60,7 @@ export class Keepalive {
   /** Somebody says that it is gone. */
   doubt(connection: Connection): void {
     const probe = this.probes.get(connection)
-    const deadlineMs = this.core.nowMs + Math.max(DOUBT_DEAD_MS, 4 * (connection.rttMs ?? 0))
+    const deadlineMs = this.core.nowMs + Math.max(DOUBT_DEAD_MS, PATIENCE * (connection.rttMs ?? 0))
     if (probe?.wide && probe.deadlineMs <= deadlineMs) return
     this.probes.set(connection, { sinceMs: this.core.nowMs, wide: true, wideAtMs: this.core.nowMs, deadlineMs })
     this.ping(connection, true)
@@ -105,14 +107,16 @@ export class Keepalive {
 
   private start(connection: Connection): void {
     const { nowMs } = this.core
-    const deadMs = connection.status.hidden
-      ? DEAD_HIDDEN_MS
-      : connection.active?.kind === 'relay'
-        ? DEAD_RELAY_MS
-        : DEAD_MS
+    const deadMs = connection.status.hidden ? DEAD_HIDDEN_MS : this.patienceMs(connection)
     const wideAtMs = nowMs + SUSPECT_MS
     this.probes.set(connection, { sinceMs: nowMs, wide: false, wideAtMs, deadlineMs: nowMs + deadMs })
     this.ping(connection, false)
+  }
+
+  private patienceMs(connection: Connection): number {
+    const { rttMs, active } = connection
+    if (active?.kind === 'relay' && rttMs === undefined) return DEAD_UNKNOWN_MS
+    return Math.max(DEAD_MS, PATIENCE * (rttMs ?? 0))
   }
 
   private ping(connection: Connection, wide: boolean): void {

@@ -69,22 +69,26 @@ export class LinkKeeper {
     const superfluous = connection.attach(channel, config.address)
     table.indexChannel(id, connection)
     if (superfluous) this.retire(connection, superfluous)
+    // The other end may have retired a channel in favour of this one.
+    for (const other of [...connection.channels]) {
+      if (other.farRetired && !other.retired && this.hasOther(connection, other)) this.retire(connection, other)
+    }
     table.changed()
     if (isNew) this.events.joined(connection)
     else if (connection.active !== before) this.events.rerouted(connection)
   }
 
-  onRetire(connection: Connection, id: ChannelId): void {
+  onRetire(connection: Connection, id: ChannelId, unused: boolean): void {
     const channel = connection.channels.find((candidate) => candidate.id === id)
     if (!channel) return
-    const before = connection.active
-    channel.farRetired = true
-    if (channel.retired || this.hasOther(connection, channel)) this.retire(connection, channel)
-    else {
-      // Its last channel: the other end gives the connection up.
+    if (unused) {
       this.drop(connection, 'retired', 'unlinked')
       return
     }
+    const before = connection.active
+    channel.farRetired = true
+    // The channel that takes its place may not have reached us yet; until then this one still carries what we send.
+    if (channel.retired || this.hasOther(connection, channel)) this.retire(connection, channel)
     if (connection.active !== before) this.events.rerouted(connection)
   }
 
@@ -118,7 +122,7 @@ export class LinkKeeper {
       const { uselessSinceMs } = connection
       if (uselessSinceMs === undefined || uselessSinceMs + USELESS_KEPT_MS > this.core.nowMs) continue
       for (const channel of connection.channels) {
-        if (!channel.retired) this.core.transmit(channel.id, { type: 'retire' })
+        if (!channel.retired) this.core.transmit(channel.id, { type: 'retire', unused: true })
       }
       this.drop(connection, 'unused', 'unlinked')
     }
@@ -141,7 +145,7 @@ export class LinkKeeper {
   private retire(connection: Connection, channel: ConnectionChannel): void {
     if (!channel.retired) {
       channel.retired = true
-      this.core.transmit(channel.id, { type: 'retire' })
+      this.core.transmit(channel.id, { type: 'retire', unused: false })
     }
     if (!channel.farRetired) return
     connection.detach(channel.id)

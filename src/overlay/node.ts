@@ -16,6 +16,7 @@ import { ConnectionTable } from './connection-table.ts'
 import { Connector } from './connector.ts'
 import type { ChannelId, Effect, Input, NodeState } from './effects.ts'
 import type { Endpoint } from './endpoint.ts'
+import { FrameIntake } from './frame-intake.ts'
 import { Keepalive } from './keepalive.ts'
 import { LeafOverlord } from './leaf-overlord.ts'
 import { LinkKeeper, type Loss } from './link-keeper.ts'
@@ -28,18 +29,7 @@ import { Requests } from './requests.ts'
 import { NO_ROLES } from './role.ts'
 import { StatusReporter } from './status-reporter.ts'
 import { Upgrader } from './upgrader.ts'
-import {
-  decodeFrame,
-  decodeReply,
-  decodeReset,
-  decodeStreamAck,
-  decodeStreamData,
-  encodeFrame,
-  type Frame,
-  MAX_NEIGHBOURS,
-  type Packet,
-  type Status,
-} from './wire.ts'
+import { encodeFrame, type Frame, MAX_NEIGHBOURS, type Packet, type Status } from './wire.ts'
 
 /** A node that said goodbye or fell silent is not looked for, though others may name it until they notice. */
 const GONE_SHUNNED_MS = 10_000
@@ -65,6 +55,7 @@ export class Node implements NodeCore {
   private readonly linkKeeper: LinkKeeper
   private readonly keepalive: Keepalive
   private readonly packets: PacketSwitch
+  private readonly intake: FrameIntake
   private readonly requests = new Requests()
   private readonly connector: Connector
   private readonly leafOverlord: LeafOverlord
@@ -95,7 +86,7 @@ export class Node implements NodeCore {
         this.linkKeeper.onChannelLost(connection, channel)
       },
     })
-    this.packets = new PacketSwitch(this, { delivered: (packet) => this.onPacket(packet) })
+    this.packets = new PacketSwitch(this, { delivered: (packet) => this.intake.onPacket(packet) })
     this.connector = new Connector(this, this.linker, this.requests)
     this.leafOverlord = new LeafOverlord(this, this.linker)
     this.nearOverlord = new NearOverlord(this, this.connector)
@@ -117,6 +108,16 @@ export class Node implements NodeCore {
       deliver: (from, data) => this.emit({ type: 'deliver', from, data, broadcast: true }),
       done: (ticket) => this.emit({ type: 'settle', ticket, failure: undefined }),
     })
+    const { linker, linkKeeper, keepalive, packets, connector, requests, streams } = this
+    this.intake = new FrameIntake(
+      this,
+      { linker, linkKeeper, keepalive, packets, connector, requests, streams },
+      {
+        namesChanged: () => {
+          this.namesChanged = true
+        },
+      },
+    )
     this.parts = [
       this.linker,
       this.linkKeeper,
@@ -202,7 +203,7 @@ export class Node implements NodeCore {
         break
       }
       case 'frame':
-        this.onBytes(input.channel, input.bytes)
+        this.intake.handle(input.channel, input.bytes)
         break
       case 'send':
         if (input.to !== this.config.address) {
@@ -272,103 +273,7 @@ export class Node implements NodeCore {
     for (const connection of [...this.table.all()]) this.linkKeeper.drop(connection, 'left', 'left')
   }
 
-  // ---------------------------------------------------------------------------------------- frames and packets
-
-  private onBytes(channel: ChannelId, bytes: Uint8Array): void {
-    const frame = decodeFrame(bytes)
-    if (!frame) {
-      this.count('frame: unreadable')
-      return
-    }
-    if (this.linker.handleFrame(channel, frame)) return
-    const connection = this.table.ofChannel(channel)
-    if (!connection) {
-      this.count('frame: nobody is linked there')
-      return
-    }
-    const heard = connection.channels.find(({ id }) => id === channel)
-    if (heard) heard.heardAtMs = this.nowMs
-    this.onFrame(connection, channel, frame, bytes)
-  }
-
-  private onFrame(connection: Connection, channel: ChannelId, frame: Frame, bytes: Uint8Array): void {
-    switch (frame.type) {
-      case 'status':
-        this.onStatus(connection, frame.status)
-        break
-      case 'endpoints':
-        connection.endpoints = frame.endpoints
-        this.table.changed()
-        break
-      case 'ping':
-        this.transmit(channel, { type: 'pong', nonce: frame.nonce })
-        break
-      case 'pong':
-        this.keepalive.onPong(connection, frame.nonce)
-        break
-      case 'retire':
-        this.linkKeeper.onRetire(connection, channel)
-        break
-      case 'goodbye':
-        this.linkKeeper.drop(connection, 'goodbye', 'left')
-        this.streams.failAll(connection.address, 'unreachable')
-        break
-      case 'packet':
-        this.packets.receive(frame, bytes, connection.address)
-        break
-      case 'start':
-      case 'accept':
-      case 'confirm':
-      case 'refuse':
-        this.count(`frame: ${frame.type} on a link`)
-        break
-    }
-  }
-
-  private onStatus(connection: Connection, status: Status): void {
-    const before = connection.status
-    connection.status = status
-    this.namesChanged ||= before.size !== status.size || before.neighbours.join() !== status.neighbours.join()
-    if (before.roles === status.roles) return
-    this.table.changed()
-    this.emit({ type: 'peer', change: 'changed', address: connection.address })
-  }
-
-  private onPacket(packet: Packet): void {
-    const { source, payload } = packet
-    switch (packet.body) {
-      case 'request':
-        this.connector.handleRequest(packet)
-        return
-      case 'reply': {
-        const reply = decodeReply(payload)
-        if (!reply || !this.requests.handleReply(reply)) this.count('packet: reply to nothing')
-        return
-      }
-      case 'data': {
-        const data = decodeStreamData(payload)
-        if (data) this.streams.onData(source, data)
-        else this.count('packet: bad data')
-        return
-      }
-      case 'ack': {
-        const ack = decodeStreamAck(payload)
-        if (ack) this.streams.onAck(source, ack)
-        else this.count('packet: bad ack')
-        return
-      }
-      case 'reset': {
-        const stream = decodeReset(payload)
-        if (stream !== undefined) this.streams.onReset(source, stream)
-        else this.count('packet: bad reset')
-        return
-      }
-      case 'forward':
-        throw new Error('the packet switch unwraps what it forwards')
-    }
-  }
-
-  // ---------------------------------------------------------------------------------------- links
+  // ---------------------------------------------------------------------------------------- what the parts tell
 
   private onJoined(connection: Connection): void {
     this.connector.linked(connection.address)

@@ -12,7 +12,8 @@
  *   4  status   status                                                                               roles or neighbours changed
  *   5  ping     nonce u32                                                                            silence, or doubt
  *   6  pong     nonce u32                                                                            ping
- *   7  retire   –                                       a better channel carries the link; nothing follows on this one
+ *   7  retire   unused u8                               nothing follows on this channel: another carries the link (0),
+ *                                                       or nobody needs the link any more (1)
  *   8  goodbye  –                                                                                    the node leaves
  *   10 endpoints  endpoints                            where we can be dialled has changed
  *   9  packet   mode u8, hops u8, ttl u8, body u8, source address, destination address, payload      routed traffic
@@ -28,7 +29,8 @@
  *   4  ack      ack-stream u32, ack u32
  *   5  reset    stream u32
  *
- *   content 0 message: bytes      content 1 broadcast: origin address, id u32, until address, bytes
+ *   content 0 message: bytes      content 1 broadcast: origin address, id u32, after address (zeros: the receiver's),
+ *                                                      until address, bytes
  */
 import type { Address } from './address.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
@@ -101,7 +103,7 @@ export type Frame =
   | { type: 'status'; status: Status }
   | { type: 'ping'; nonce: number }
   | { type: 'pong'; nonce: number }
-  | { type: 'retire' }
+  | { type: 'retire'; unused: boolean }
   | { type: 'goodbye' }
   | { type: 'endpoints'; endpoints: Endpoint[] }
   | Packet
@@ -157,6 +159,8 @@ export function encodeFrame(frame: Frame): Uint8Array {
       writer.u32(frame.nonce)
       break
     case 'retire':
+      writer.u8(frame.unused ? 1 : 0)
+      break
     case 'goodbye':
       break
     case 'endpoints':
@@ -220,7 +224,10 @@ function readFrame(type: Frame['type'], reader: ByteReader): Frame | undefined {
     case 'ping':
     case 'pong':
       return { type, nonce: reader.u32() }
-    case 'retire':
+    case 'retire': {
+      const unused = reader.u8()
+      return unused > 1 ? undefined : { type, unused: unused === 1 }
+    }
     case 'goodbye':
       return { type }
     case 'endpoints':
@@ -252,7 +259,15 @@ export type Reply = { id: number; endpoints: Endpoint[]; status: Status }
 
 export type Content =
   | { type: 'message'; data: Uint8Array }
-  | { type: 'broadcast'; origin: Address; id: number; until: Address; data: Uint8Array }
+  | {
+      type: 'broadcast'
+      origin: Address
+      id: number
+      /** The arc begins after this address; after the receiver's own if undefined. */
+      after: Address | undefined
+      until: Address
+      data: Uint8Array
+    }
 
 export type StreamData = { stream: number; sequence: number; ackStream: number; ack: number; content: Content }
 export type StreamAck = { ackStream: number; ack: number }
@@ -295,10 +310,16 @@ export function decodeReply(payload: Uint8Array): Reply | undefined {
 
 export function encodeStreamData(data: StreamData): Uint8Array {
   const { content } = data
-  const writer = new ByteWriter(17 + (content.type === 'message' ? 0 : 44) + content.data.length)
+  const writer = new ByteWriter(17 + (content.type === 'message' ? 0 : 64) + content.data.length)
   writer.u32(data.stream).u32(data.sequence).u32(data.ackStream).u32(data.ack)
   if (content.type === 'message') writer.u8(0)
-  else writer.u8(1).address(content.origin).u32(content.id).address(content.until)
+  else
+    writer
+      .u8(1)
+      .address(content.origin)
+      .u32(content.id)
+      .address(content.after ?? NOBODY)
+      .address(content.until)
   return writer.raw(content.data).finish()
 }
 
@@ -307,17 +328,16 @@ export function decodeStreamData(payload: Uint8Array): StreamData | undefined {
   const head = { stream: reader.u32(), sequence: reader.u32(), ackStream: reader.u32(), ack: reader.u32() }
   const kind = reader.u8()
   if (kind > 1) return undefined
-  const content: Content =
-    kind === 0
-      ? { type: 'message', data: reader.rest() }
-      : {
-          type: 'broadcast',
-          origin: reader.nodeAddress(),
-          id: reader.u32(),
-          until: reader.nodeAddress(),
-          data: reader.rest(),
-        }
+  const content: Content = kind === 0 ? { type: 'message', data: reader.rest() } : readBroadcast(reader)
   return reader.complete ? { ...head, content } : undefined
+}
+
+function readBroadcast(reader: ByteReader): Content {
+  const origin = reader.nodeAddress()
+  const id = reader.u32()
+  const after = reader.nodeAddress()
+  const until = reader.nodeAddress()
+  return { type: 'broadcast', origin, id, after: after === NOBODY ? undefined : after, until, data: reader.rest() }
 }
 
 export function encodeStreamAck(ack: StreamAck): Uint8Array {

@@ -33,6 +33,8 @@ export type JoinOptions = {
     /** An account; without one the service is asked to let us in anonymously, else for an account of our own. */
     jid?: string
     password?: string
+    /** The domain of the service's rooms, where it cannot be found by asking. */
+    rooms?: string
   }
   /** Wanted neighbours on each side of the ring; up to twice as many and one nodes are linked all to all. Default 2. */
   neighboursPerSide?: number
@@ -84,7 +86,13 @@ export async function join(options: JoinOptions): Promise<Ring> {
   )
   const rendezvous: Rendezvous[] = [
     new PresenceRendezvous(session, hash),
-    new RoomRendezvous(session, hash, { clock, random: cryptoRandom }),
+    new RoomRendezvous({
+      stanzas: session,
+      namespaceHash: hash,
+      clock,
+      random: cryptoRandom,
+      rooms: options.xmpp.rooms,
+    }),
   ]
   const ring = new JoinedRing({
     namespace: options.namespace,

@@ -35,7 +35,7 @@ export type MembershipOptions = {
   table: CandidateTable
   drop: (reason: string) => void
   /** A try to join came to nothing; returns whether to try again later. */
-  refused: (condition: string) => boolean
+  refused: () => boolean
 }
 
 export class RoomMembership {
@@ -145,7 +145,7 @@ export class RoomMembership {
       return
     }
     this.nickConflicts = 0
-    if (this.options.refused(condition)) this.retryLater()
+    if (this.options.refused()) this.retryLater()
   }
 
   /** Kicked, banned, or the room was destroyed or shut down (XEP-0045 §8.2, §9.1, §10.9). */

@@ -2,9 +2,8 @@
  * Who else of this namespace uses this service? For strangers to each other: they meet in a room named by the hash of
  * the namespace (XEP-0045), where each shows its full JID.
  *
- * The room is sought at `conference.<domain>`, where most services have it, without waiting to be told so. Where the
- * service says that its rooms are elsewhere, that room is joined, too: so all who come to this service meet in one of
- * the two, whichever of the answers they got.
+ * The room is sought at `conference.<domain>`, where most services have it, without asking first: one round trip
+ * instead of three. Where that is refused or slow, the service is asked, and a room that it has elsewhere is joined, too.
  */
 import type { Clock, Random, Rendezvous, RendezvousEvents, Stanzas } from '../ports.ts'
 import { CandidateTable } from './candidate-table.ts'
@@ -12,13 +11,7 @@ import { RoomMembership } from './room-membership.ts'
 import { findRoomService } from './room-services.ts'
 
 const GUESSED_LABEL = 'conference' // Prosody, ejabberd, Openfire and Tigase ship examples or defaults with it.
-const LOST_CONDITIONS = [
-  'remote-server-not-found',
-  'remote-server-timeout',
-  'service-unavailable',
-  'timeout',
-  'unknown',
-]
+const GUESS_PATIENCE_MS = 1_000 // A guess: a service that looks for a remote domain in vain takes longer.
 
 export type RoomOptions = {
   stanzas: Stanzas
@@ -36,8 +29,10 @@ export class RoomRendezvous implements Rendezvous {
   private readonly memberships = new Map<string, RoomMembership>()
   private table: CandidateTable | undefined
   private stops: (() => void)[] = []
-  /** What the service says about where its rooms are, for the present binding. */
-  private announced: { jid: string; domain: string | undefined } | undefined
+  private seeking = false
+  /** Where the service says that its rooms are. */
+  private announced: string | undefined
+  private cancelPatience: (() => void) | undefined
 
   constructor(options: RoomOptions) {
     this.options = options
@@ -54,7 +49,7 @@ export class RoomRendezvous implements Rendezvous {
       stanzas.onOffline(() => {
         for (const membership of this.memberships.values()) membership.pause()
       }),
-      stanzas.onOnline((jid) => this.appear(jid)),
+      stanzas.onOnline(() => this.appear()),
     ]
   }
 
@@ -62,20 +57,29 @@ export class RoomRendezvous implements Rendezvous {
     for (const stop of this.stops.splice(0)) stop()
     for (const membership of this.memberships.values()) membership.leave()
     this.memberships.clear()
+    this.cancelPatience?.()
     this.table = undefined
   }
 
-  private appear(jid: string): void {
-    const { rooms, stanzas } = this.options
-    this.announced = undefined
-    const likely = rooms ?? this.guess
-    for (const domain of new Set([likely, ...this.memberships.keys()])) this.join(domain)
-    if (rooms !== undefined) return
-    findRoomService(stanzas).then((domain) => {
-      if (stanzas.jid !== jid || this.table === undefined) return
-      this.announced = { jid, domain }
-      if (domain !== undefined && !this.memberships.has(domain)) this.join(domain)
-    })
+  private appear(): void {
+    const { rooms, clock } = this.options
+    for (const domain of new Set([rooms ?? this.guess, ...this.memberships.keys()])) this.join(domain)
+    this.cancelPatience?.()
+    if (rooms === undefined) this.cancelPatience = clock.wakeAt(clock.now() + GUESS_PATIENCE_MS, () => this.seek())
+  }
+
+  private seek(): void {
+    if (this.seeking || this.table === undefined || this.memberships.get(this.guess)?.inside) return
+    this.seeking = true
+    findRoomService(this.options.stanzas)
+      .then((domain) => {
+        if (domain === undefined) return
+        this.announced = domain
+        if (!this.memberships.has(domain)) this.join(domain)
+      })
+      .finally(() => {
+        this.seeking = false
+      })
   }
 
   private get guess(): string {
@@ -90,18 +94,19 @@ export class RoomRendezvous implements Rendezvous {
     if (membership === undefined) {
       const room = `${namespaceHash}@${domain}`
       const drop = (reason: string) => this.drop(reason)
-      const refused = (condition: string) => this.handleRefusal(domain, condition)
+      const refused = () => this.handleRefusal(domain)
       membership = new RoomMembership({ stanzas, clock, random, room, table, drop, refused })
       this.memberships.set(domain, membership)
     }
     membership.enter()
   }
 
-  /** A guess that leads nowhere is given up once the service has said where its rooms are. */
-  private handleRefusal(domain: string, condition: string): boolean {
-    this.drop(`refused-${condition}`)
-    const elsewhere = this.announced?.domain !== undefined && this.announced.domain !== domain
-    return !(elsewhere && domain === this.guess && LOST_CONDITIONS.includes(condition))
+  private handleRefusal(domain: string): boolean {
+    this.drop('join-refused')
+    if (domain !== this.guess || this.options.rooms !== undefined) return true
+    this.seek()
+    // A guess that leads nowhere is given up once the service has said where its rooms are.
+    return this.announced === undefined || this.announced === domain
   }
 
   private drop(reason: string): void {

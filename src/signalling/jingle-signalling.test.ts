@@ -109,16 +109,22 @@ describe('Jingle signalling', () => {
   })
 
   it('lets the lower session id win when offers cross', async () => {
-    const [a, b] = [signalling(A, 0.1), signalling(B, 0.9)]
-    const atA = acceptEach(a)
-    const atB = acceptEach(b)
-    const fromA = record(a.offer(TO_B, OFFER))
-    const fromB = record(b.offer(endpointOf('webrtc', A), OFFER))
+    exchange.latencyMs = 5
+    const { atA, atB, fromA, fromB, a } = crossing()
     await vi.advanceTimersByTimeAsync(100)
     expect(fromB.ends).toEqual(['conflict'])
     expect(fromA.ends).toEqual([])
     expect([atA.length, atB.length]).toEqual([0, 1])
     expect(a.dropped.get('tie-break')).toBe(1)
+  })
+
+  it('spares an offer that has not left when a winning one arrives', async () => {
+    const { atA, atB, fromA, fromB } = crossing()
+    await vi.advanceTimersByTimeAsync(100)
+    expect(fromB.ends).toEqual(['conflict'])
+    expect(fromA.ends).toEqual([])
+    expect([atA.length, atB.length]).toEqual([0, 1])
+    expect(actions()).toEqual(['session-initiate'])
   })
 
   it('refuses and counts stanzas for a session that it never had', async () => {
@@ -132,12 +138,11 @@ describe('Jingle signalling', () => {
     const { near, b, request } = await active()
     near.session.end('success')
     await vi.advanceTimersByTimeAsync(1)
-    const late = { action: 'transport-info', sid: near.session.id, candidates: [candidate(1)], unreadable: 0 } as const
-    expect(await request(A, late)).toMatchObject({ condition: 'item-not-found' })
+    const late = { sid: near.session.id, candidates: [candidate(1)], unreadable: 0 }
+    expect(await request(A, { action: 'transport-info', ...late })).toMatchObject({ condition: 'item-not-found' })
     expect(b.dropped.get('stale stanza')).toBe(1)
-    expect(await request(A, { action: 'session-initiate', description: OFFER, ...late })).toMatchObject({
-      condition: 'item-not-found',
-    })
+    const again = { action: 'session-initiate', description: OFFER, ...late } as const
+    expect(await request(A, again)).toMatchObject({ condition: 'item-not-found' })
   })
 
   it("takes a session's stanzas only from the JID that it is with", async () => {
@@ -161,25 +166,32 @@ describe('Jingle signalling', () => {
     expect(b.dropped.get('out-of-order')).toBe(2)
   })
 
-  it('answers a ping and refuses other session-info', async () => {
+  it('answers a ping of a session with a result', async () => {
     const { near, request } = await active()
-    const info = { action: 'session-info', sid: near.session.id } as const
-    expect(await request(A, { ...info, payload: 'ping' })).toBeUndefined()
+    const ping = { action: 'session-info', sid: near.session.id, payload: 'ping' } as const
+    expect(await request(A, ping)).toBeUndefined()
+    expect(await request(A, { ...ping, sid: 'made-up' })).toMatchObject({ condition: 'item-not-found' })
   })
 
   it('refuses and counts what is no Jingle stanza', async () => {
     const { b, request } = pair()
     const candidates = { candidates: [], unreadable: 0 }
     const bad = { ...OFFER, fingerprint: { hash: 'sha-256', value: 'AB' } }
-    const initiate = { action: 'session-initiate', sid: 'x', description: bad, ...candidates } as const
-    expect(await request(A, initiate)).toMatchObject({ condition: 'bad-request' })
+    expect(await request(A, { action: 'session-initiate', sid: 'x', description: bad, ...candidates })).toMatchObject({
+      condition: 'bad-request',
+    })
     expect(b.dropped.get('malformed stanza')).toBe(1)
   })
 
   it('bounds the sessions that one stranger, and all of them, can open', async () => {
     const { b, accepting, request } = pair()
-    const initiate = (sid: string) =>
-      ({ action: 'session-initiate', sid, description: OFFER, candidates: [], unreadable: 0 }) as const
+    const initiate = (sid: string): JingleStanza => ({
+      action: 'session-initiate',
+      sid,
+      description: OFFER,
+      candidates: [],
+      unreadable: 0,
+    })
     for (let i = 0; i < 20; i += 1) await request(A, initiate(`s${i}`))
     expect(accepting.length).toBe(8)
     expect(b.dropped.get('too many sessions')).toBe(12)
@@ -232,6 +244,15 @@ async function active() {
   await vi.advanceTimersByTimeAsync(50)
   expect(near.answer).toEqual(ANSWER)
   return { ...both, near, far }
+}
+
+/** Two that offer to each other at the same time; a has the lower session id. */
+function crossing() {
+  const [a, b] = [signalling(A, 0.1), signalling(B, 0.9)]
+  const [atA, atB] = [acceptEach(a), acceptEach(b)]
+  const fromA = record(a.offer(TO_B, OFFER))
+  const fromB = record(b.offer(endpointOf('webrtc', A), OFFER))
+  return { a, atA, atB, fromA, fromB }
 }
 
 /** What a stanza of `from` is answered with: an error, or undefined for a result. */

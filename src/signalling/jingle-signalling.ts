@@ -18,6 +18,7 @@ import { JingleSession, type JingleSessionKeeper } from './jingle-session.ts'
 import { JINGLE_XMLNS, type JingleStanza, readJingle, writeJingle } from './jingle-xml.ts'
 
 const SCHEME = 'webrtc'
+const REQUEST_TIMEOUT_MS = 30_000 // As long as an offer may wait; a paced service takes its time.
 const MAX_SESSIONS = 128 // A guess: two for each live connection that the WebRTC transport allows.
 const MAX_SESSIONS_PER_JID = 8 // A guess: attempts of both sides that have not expired yet.
 const MAX_ENDED_REMEMBERED = 256 // A guess: enough to tell late stanzas from made-up ones.
@@ -71,7 +72,12 @@ export class JingleSignalling implements Signalling, JingleSessionKeeper {
   }
 
   send(session: JingleSession, stanza: JingleStanza): void {
-    const sent = this.stanzas.request({ type: 'set', to: session.jid, child: writeJingle(stanza) })
+    const sent = this.stanzas.request({
+      type: 'set',
+      to: session.jid,
+      child: writeJingle(stanza),
+      timeoutMs: REQUEST_TIMEOUT_MS,
+    })
     sent.catch((error: unknown) => {
       if (!(error instanceof StanzaError)) throw error
       // A session-terminate that finds nobody has done its work: the session has ended here already.

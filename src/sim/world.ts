@@ -67,7 +67,7 @@ export class World {
   }
 
   /** A node that starts at this moment; rendezvous introduces it unless told not to. */
-  add(options: { introduce?: boolean; address?: Address } = {}): Inhabitant {
+  add(options: { introduce?: boolean; address?: Address; namespace?: string } = {}): Inhabitant {
     const name = `n${++this.names}`
     const bytes = Uint8Array.from({ length: 20 }, () => Math.floor(256 * this.random()))
     const address = options.address ?? nodeAddress(bytes)
@@ -77,8 +77,9 @@ export class World {
     ]
     const incarnation = Math.floor(this.random() * 2 ** 32)
     const perSide = this.options.perSide ?? 2
+    const namespace = options.namespace ?? NAMESPACE
     const node = new Node(
-      { address, incarnation, namespace: NAMESPACE, perSide, transports },
+      { address, incarnation, namespace, perSide, transports },
       seededRandom(Math.floor(this.random() * 2 ** 32)),
     )
     const delivered: Delivery[] = []

@@ -38,7 +38,11 @@ const CAUSES: Record<string, string | undefined> = {
 }
 
 /** An implementation of WebRTC where the platform has none. */
-export type Rtc = NonNullable<SimplePeerTypes.Options['wrtc']>
+export type Rtc = {
+  RTCPeerConnection: typeof RTCPeerConnection
+  RTCSessionDescription: typeof RTCSessionDescription
+  RTCIceCandidate: typeof RTCIceCandidate
+}
 
 export type WebrtcTransportOptions = {
   signalling: Signalling

@@ -23,6 +23,8 @@ export const PACER_LIMITS: PacerLimits = {
   queuedBytes: 2_097_152, // A guess: 16 s at the sustained rate.
 }
 
+const ROUNDING = 1e-6 // Sums of fractions fall short by less; a deadline must not.
+
 type Waiting<T> = { item: T; bytes: number }
 
 export class Pacer<T> {
@@ -90,7 +92,7 @@ export class Pacer<T> {
   }
 
   private affords(bytes: number): boolean {
-    return this.stanzas >= 1 && this.bytes >= this.price(bytes)
+    return this.stanzas + ROUNDING >= 1 && this.bytes + ROUNDING >= this.price(bytes)
   }
 
   /** What must be in the bucket: a stanza larger than the bucket goes when that is full, and leaves a debt. */

@@ -225,7 +225,9 @@ export class XmppSession implements Stanzas {
       asked: (iq, child) => this.handleQuestion(iq, child),
       ended: (error) => this.handleEnded(stream, error),
     }
-    const stream = new Stream({ address, resource, signIn, resumption: this.binding?.resumption }, events)
+    const resumption = this.binding?.resumption
+    const resumeWithinS = RESUME_GRACE_MS / 1_000
+    const stream = new Stream({ address, resource, signIn, resumption, resumeWithinS }, events)
     this.enter({ name: 'connecting', stream })
     stream.open()
   }

@@ -18,6 +18,7 @@ const SIGN_IN_TIMEOUT_MS = 20_000 // A guess: eight round trips of a bad mobile 
 const STEP_TIMEOUT_MS = 10_000 // A guess; @xmpp/client's own 2 s is short for a tab that wakes up.
 const MAX_UNSENT_BYTES = 262_144 // A guess: beyond, the network is slower than our pacer thinks.
 
+const STREAM_MANAGEMENT_NS = 'urn:xmpp:sm:3'
 const SASL_CONDITIONS_OF_LIBRARY = 'SASL:' // @xmpp/client: its own complaints about mechanisms begin so.
 
 /** What a later stream needs to take over the binding of this one. */
@@ -27,6 +28,7 @@ export type Resumption = { jid: string; id: string; inbound: number; outbound: n
 type StreamManagement = Omit<Resumption, 'jid'> & {
   timeout: number
   requestAckInterval: number
+  preferredMaximum: number | null
   on(event: 'resumed', listener: () => void): void
 }
 
@@ -35,6 +37,8 @@ export type StreamOptions = {
   resource: string
   signIn: SignIn
   resumption: Resumption | undefined
+  /** How long the service need not keep a binding that was cut off: nobody will come back for it. */
+  resumeWithinS: number
 }
 
 export interface StreamEvents {
@@ -56,25 +60,29 @@ export class Stream {
   private readonly client: Client
   private events: StreamEvents | undefined
   private jid: string | undefined
+  /** The WebSocket is open; the service has opened its stream; it has said anything in it; it has let us in. */
+  private connected = false
   private opened = false
+  private spoken = false
+  private anonymous = false
   private signedIn = false
   private patience: ReturnType<typeof setTimeout> | undefined
 
   constructor(options: StreamOptions, events: StreamEvents) {
     this.options = options
     this.events = events
-    const { address, resource, resumption } = options
+    const { address, resource, resumption, resumeWithinS } = options
     this.client = client({
       service: address.url,
       domain: address.domain,
       resource,
       credentials: (authenticate, mechanisms, _fast, entity) =>
-        options.signIn.through(doorOf(authenticate, mechanisms, entity as Client)),
+        options.signIn.through(this.doorOf(authenticate, mechanisms, entity as Client)),
     })
     this.client.timeout = STEP_TIMEOUT_MS
     this.client.reconnect.stop()
     // Its keepalive runs only where the service has stream management; the session has one for all.
-    Object.assign(this.management, { timeout: 0, requestAckInterval: 0 })
+    Object.assign(this.management, { timeout: 0, requestAckInterval: 0, preferredMaximum: resumeWithinS })
     if (resumption !== undefined) this.adopt(resumption)
     this.listen()
   }
@@ -84,6 +92,7 @@ export class Stream {
     const { url, domain } = this.options.address
     const opening = async () => {
       await this.client.connect(url)
+      this.connected = true
       this.expectWithin(SIGN_IN_TIMEOUT_MS)
       await this.client.open({ domain })
     }
@@ -154,9 +163,18 @@ export class Stream {
     client.on('open', () => {
       this.opened = true
     })
-    client.on('element', () => this.events?.heard())
+    // Before the library's own listener. Who comes anonymously comes as somebody else each time (XEP-0175 §2), and can
+    // resume nothing; its presence would only outlive it by minutes (600 s on Prosody unless told).
+    client.prependListener('element', (element: Element) => {
+      if (this.anonymous && element.is('features')) element.remove('sm', STREAM_MANAGEMENT_NS)
+    })
+    client.on('element', () => {
+      this.spoken = true
+      this.events?.heard()
+    })
     client.on('stanza', (stanza: Element) => {
-      if (!isQuestion(stanza)) this.events?.stanza(stanza)
+      // Before that, answers are to the library's own questions.
+      if (this.signedIn && !isQuestion(stanza)) this.events?.stanza(stanza)
     })
     client.middleware.use(async (context, next) => {
       const { stanza } = context
@@ -177,6 +195,25 @@ export class Stream {
       } catch (error) {
         this.end(error)
       }
+    }
+  }
+
+  private doorOf(authenticate: unknown, mechanisms: string[], { iqCaller }: Client): Door {
+    return {
+      mechanisms,
+      authenticate: async (mechanism, credentials) => {
+        this.anonymous = mechanism === 'ANONYMOUS'
+        const octets = credentials && {
+          username: octetsOf(credentials.username),
+          password: octetsOf(credentials.password),
+        }
+        await (authenticate as Authenticate)(octets ?? {}, mechanism).catch(rethrow)
+      },
+      register: async ({ username, password }) => {
+        const fields = [xml('username', {}, username), xml('password', {}, password)]
+        const query = xml('query', { xmlns: 'jabber:iq:register' }, ...fields)
+        await iqCaller.request(xml('iq', { type: 'set' }, query), STEP_TIMEOUT_MS).catch(rethrow)
+      },
     }
   }
 
@@ -210,7 +247,7 @@ export class Stream {
     if (condition === 'host-unknown') return OvertureError.unknownDomain(url, domain)
     if (condition !== undefined) return OvertureError.serverRefused(url, condition)
     if (name === 'XMLError') return OvertureError.notXmpp(url, 'it sends what is not XML')
-    if (this.client.status === 'opening' && !this.opened) return OvertureError.notXmpp(url, 'it opens no stream')
+    if (this.connected && !this.spoken) return OvertureError.notXmpp(url, 'it opens no stream')
     return OvertureError.serverUnreachable(url)
   }
 }
@@ -220,24 +257,6 @@ function isQuestion({ name, attrs }: Element): boolean {
 }
 
 type Authenticate = (credentials: object, mechanism: string) => Promise<void>
-
-function doorOf(authenticate: unknown, mechanisms: string[], { iqCaller }: Client): Door {
-  return {
-    mechanisms,
-    async authenticate(mechanism, credentials) {
-      const octets = credentials && {
-        username: octetsOf(credentials.username),
-        password: octetsOf(credentials.password),
-      }
-      await (authenticate as Authenticate)(octets ?? {}, mechanism).catch(rethrow)
-    },
-    async register({ username, password }) {
-      const fields = [xml('username', {}, username), xml('password', {}, password)]
-      const query = xml('query', { xmlns: 'jabber:iq:register' }, ...fields)
-      await iqCaller.request(xml('iq', { type: 'set' }, query), STEP_TIMEOUT_MS).catch(rethrow)
-    },
-  }
-}
 
 /** RFC 4616 §2: PLAIN carries UTF-8. The library's base64 takes one character for one octet. */
 function octetsOf(text: string): string {

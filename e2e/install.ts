@@ -1,0 +1,77 @@
+/**
+ * What do the end-to-end tests need from the system, and is it there? Run by `npm test` before anything else: installs
+ * what is missing from Debian's packages where it may, and otherwise says what is missing and how to install it.
+ * Chromium brings a font with it (through fontconfig).
+ */
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs'
+import { delimiter, isAbsolute, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+type Program = { path: string; package: string; use: string }
+
+export const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium'
+
+const PROGRAMS: Program[] = [
+  { path: CHROMIUM, package: 'chromium', use: 'the browser; CHROMIUM=<path> names another one' },
+  { path: 'prosody', package: 'prosody', use: 'an XMPP server that others wrote' },
+]
+
+/** Packages whose programs are services ask this file whether they may start, and must not: tests start their own. */
+const POLICY = '/usr/sbin/policy-rc.d'
+const NO_STARTING = '#!/bin/sh\nexit 101\n' // invoke-rc.d(8): 101 is "action forbidden by policy".
+const APT = ['-q', '-y', '-o', 'DPkg::Lock::Timeout=120']
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = provide()
+
+/** Returns the exit status. */
+function provide(): number {
+  const missing = findMissing()
+  if (missing.length > 0 && mayInstall()) install(missing)
+  const stillMissing = findMissing()
+  if (stillMissing.length === 0) return 0
+  const lines = stillMissing.map(({ path, use }) => `  ${path}: ${use}`)
+  const packages = stillMissing.map((program) => program.package).join(' ')
+  console.error(`The end-to-end tests need programs that are not there:\n${lines.join('\n')}`)
+  console.error(`On Debian: apt-get install --no-install-recommends ${packages}`)
+  return 1
+}
+
+function findMissing(): Program[] {
+  return PROGRAMS.filter(({ path }) => !isThere(path))
+}
+
+function isThere(program: string): boolean {
+  if (isAbsolute(program)) return isExecutable(program)
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => isExecutable(join(folder, program)))
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function mayInstall(): boolean {
+  return process.getuid?.() === 0 && isThere('apt-get')
+}
+
+function install(missing: Program[]): void {
+  const packages = missing.map((program) => program.package)
+  console.log(`Installing what the end-to-end tests need: ${packages.join(', ')}.`)
+  const hasPolicy = existsSync(POLICY)
+  if (!hasPolicy) writeFileSync(POLICY, NO_STARTING, { mode: 0o755 })
+  try {
+    if (aptGet(['update'])) aptGet(['install', '--no-install-recommends', ...packages])
+  } finally {
+    if (!hasPolicy) rmSync(POLICY)
+  }
+}
+
+function aptGet(command: string[]): boolean {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  return spawnSync('apt-get', [...APT, ...command], { stdio: ['ignore', 'inherit', 'inherit'], env }).status === 0
+}

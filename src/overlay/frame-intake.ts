@@ -1,0 +1,147 @@
+/**
+ * FrameIntake: what becomes of bytes that a channel brought. What cannot be read is dropped and counted; all else is
+ * given to the part of the node that it is for. Nothing that a stranger sends may throw here.
+ */
+import type { Connection } from './connection.ts'
+import type { Connector } from './connector.ts'
+import type { ChannelId } from './effects.ts'
+import type { Keepalive } from './keepalive.ts'
+import type { LinkKeeper } from './link-keeper.ts'
+import type { Linker } from './linker.ts'
+import type { MessageStreams } from './message-streams.ts'
+import type { NodeCore } from './node-core.ts'
+import type { PacketSwitch } from './packet-switch.ts'
+import type { Requests } from './requests.ts'
+import {
+  decodeFrame,
+  decodeReply,
+  decodeReset,
+  decodeStreamAck,
+  decodeStreamData,
+  type Frame,
+  type Packet,
+  type Status,
+} from './wire.ts'
+
+export type IntakeParts = {
+  linker: Linker
+  linkKeeper: LinkKeeper
+  keepalive: Keepalive
+  packets: PacketSwitch
+  connector: Connector
+  requests: Requests
+  streams: MessageStreams
+}
+
+export interface FrameIntakeEvents {
+  /** Somebody names other neighbours than before. */
+  namesChanged(): void
+}
+
+export class FrameIntake {
+  private readonly core: NodeCore
+  private readonly parts: IntakeParts
+  private readonly events: FrameIntakeEvents
+
+  constructor(core: NodeCore, parts: IntakeParts, events: FrameIntakeEvents) {
+    this.core = core
+    this.parts = parts
+    this.events = events
+  }
+
+  handle(channel: ChannelId, bytes: Uint8Array): void {
+    const frame = decodeFrame(bytes)
+    if (!frame) {
+      this.core.count('frame: unreadable')
+      return
+    }
+    if (this.parts.linker.handleFrame(channel, frame)) return
+    const connection = this.core.table.ofChannel(channel)
+    if (!connection) {
+      this.core.count('frame: nobody is linked there')
+      return
+    }
+    const heard = connection.channels.find(({ id }) => id === channel)
+    if (heard) heard.heardAtMs = this.core.nowMs
+    this.onFrame(connection, channel, frame, bytes)
+  }
+
+  onPacket(packet: Packet): void {
+    const { source, payload } = packet
+    const { connector, requests, streams } = this.parts
+    switch (packet.body) {
+      case 'request':
+        connector.handleRequest(packet)
+        return
+      case 'reply': {
+        const reply = decodeReply(payload)
+        if (!reply || !requests.handleReply(reply)) this.core.count('packet: reply to nothing')
+        return
+      }
+      case 'data': {
+        const data = decodeStreamData(payload)
+        if (data) streams.onData(source, data)
+        else this.core.count('packet: bad data')
+        return
+      }
+      case 'ack': {
+        const ack = decodeStreamAck(payload)
+        if (ack) streams.onAck(source, ack)
+        else this.core.count('packet: bad ack')
+        return
+      }
+      case 'reset': {
+        const stream = decodeReset(payload)
+        if (stream !== undefined) streams.onReset(source, stream)
+        else this.core.count('packet: bad reset')
+        return
+      }
+      case 'forward':
+        throw new Error('the packet switch unwraps what it forwards')
+    }
+  }
+
+  private onFrame(connection: Connection, channel: ChannelId, frame: Frame, bytes: Uint8Array): void {
+    const { linkKeeper, keepalive, packets, streams } = this.parts
+    switch (frame.type) {
+      case 'status':
+        this.onStatus(connection, frame.status)
+        break
+      case 'endpoints':
+        connection.endpoints = frame.endpoints
+        this.core.table.changed()
+        break
+      case 'ping':
+        this.core.transmit(channel, { type: 'pong', nonce: frame.nonce })
+        break
+      case 'pong':
+        keepalive.onPong(connection, frame.nonce)
+        break
+      case 'retire':
+        linkKeeper.onRetire(connection, channel, frame.unused)
+        break
+      case 'goodbye':
+        linkKeeper.drop(connection, 'goodbye', 'left')
+        streams.failAll(connection.address, 'unreachable')
+        break
+      case 'packet':
+        packets.receive(frame, bytes, connection.address)
+        break
+      case 'start':
+      case 'accept':
+      case 'confirm':
+      case 'refuse':
+        this.core.count(`frame: ${frame.type} on a link`)
+        break
+    }
+  }
+
+  private onStatus(connection: Connection, status: Status): void {
+    const before = connection.status
+    connection.status = status
+    if (before.size !== status.size || before.neighbours.join() !== status.neighbours.join()) this.events.namesChanged()
+    if (before.roles === status.roles) return
+    this.core.table.changed()
+    this.core.emit({ type: 'peer', change: 'changed', address: connection.address })
+  }
+}

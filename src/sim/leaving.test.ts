@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'vitest'
+import type { Address } from '../overlay/address.ts'
+import { seeds } from './seeds.ts'
+import { type Inhabitant, World } from './world.ts'
+
+const LIMIT_MS = 60_000
+
+function formed(seed: number, count: number, options: { direct?: () => boolean } = {}): World {
+  const world = new World({ seed, ...options })
+  world.addMany(count)
+  world.runUntil(() => world.isOneRing, LIMIT_MS)
+  world.run(15_000)
+  expect({ seed, why: world.whyNoRing() }).toEqual({ seed, why: undefined })
+  return world
+}
+
+function linksTo(world: World, address: Address): number {
+  return world.nodes.filter(({ node }) => node.table.get(address)).length
+}
+
+describe('a node that leaves', () => {
+  test('is known to have left by everybody linked to it after one trip, and the ring closes', () => {
+    for (const seed of seeds(8)) {
+      const world = formed(seed, 12)
+      const leaver = world.nodes[seed % 12] as Inhabitant
+      world.leave(leaver)
+      world.run(100)
+      expect({ seed, links: linksTo(world, leaver.address) }).toEqual({ seed, links: 0 })
+      world.runUntil(() => world.isOneRing, 1_500)
+      expect({ seed, why: world.whyNoRing() }).toEqual({ seed, why: undefined })
+    }
+  })
+
+  test('lets a ring of two become one node alone', () => {
+    const world = formed(3, 2)
+    const [a, b] = world.nodes as [Inhabitant, Inhabitant]
+    world.leave(a)
+    world.run(100)
+    expect(b.node.state).toBe('alone')
+  })
+})
+
+describe('a node that dies without a word', () => {
+  test('is noticed within 5 s by everybody linked to it, and the ring closes', () => {
+    for (const seed of seeds(8)) {
+      const world = formed(seed, 12)
+      const dead = world.nodes[seed % 12] as Inhabitant
+      world.crash(dead, 'unnoticed')
+      world.run(5_000)
+      expect({ seed, links: linksTo(world, dead.address) }).toEqual({ seed, links: 0 })
+      world.runUntil(() => world.isOneRing, 10_000)
+      expect({ seed, why: world.whyNoRing() }).toEqual({ seed, why: undefined })
+    }
+  })
+
+  test('is noticed within 2 s where its presence goes with it', () => {
+    for (const seed of seeds(8)) {
+      const world = formed(seed, 8)
+      const dead = world.nodes[seed % 8] as Inhabitant
+      world.crash(dead, 'noticed')
+      world.run(2_000)
+      expect({ seed, links: linksTo(world, dead.address) }).toEqual({ seed, links: 0 })
+    }
+  })
+
+  test('may take its two neighbours with it', () => {
+    for (const seed of seeds(8)) {
+      const world = formed(seed, 15)
+      const sorted = world.nodes.sort((a, b) => (a.address < b.address ? -1 : 1))
+      for (const dead of sorted.slice(4, 7)) world.crash(dead, 'unnoticed')
+      world.runUntil(() => world.isOneRing, 20_000)
+      expect({ seed, why: world.whyNoRing() }).toEqual({ seed, why: undefined })
+    }
+  })
+})
+
+describe('a presence that goes away', () => {
+  test('of a node that lives only makes its links be probed', () => {
+    for (const seed of seeds(5)) {
+      const world = formed(seed, 6)
+      const alive = world.nodes[0] as Inhabitant
+      const endpoint = alive.node.endpoints[0]
+      for (const { driver } of world.nodes) {
+        if (endpoint) driver.give({ type: 'candidate-vanished', endpoint })
+      }
+      world.run(10_000)
+      expect({ seed, links: linksTo(world, alive.address) }).toEqual({ seed, links: alive.node.table.size })
+      expect(alive.node.table.size).toBeGreaterThan(0)
+    }
+  })
+})
+
+describe('a direct channel that dies', () => {
+  test('leaves the link standing on the relay, until it is direct again', () => {
+    for (const seed of seeds(5)) {
+      const world = formed(seed, 3)
+      const [a, b] = world.nodes as [Inhabitant, Inhabitant]
+      const kind = () => a.node.table.get(b.address)?.active?.kind
+      expect(kind()).toBe('direct')
+      world.direct.cut(a.name, b.name)
+      expect(world.runUntil(() => kind() === 'relay', 5_000)).toBe(true)
+      expect(world.whyNoRing()).toBeUndefined()
+      world.direct.heal(a.name, b.name)
+      expect(world.runUntil(() => kind() === 'direct', 120_000)).toBe(true)
+    }
+  })
+})
+
+describe('a hidden tab', () => {
+  test('that answers nothing for a minute is not given up, and is after it', () => {
+    const world = formed(5, 4)
+    const [sleeper] = world.nodes as [Inhabitant]
+    sleeper.driver.give({ type: 'visibility-changed', hidden: true })
+    world.run(1_000)
+    sleeper.driver.stop()
+    world.run(60_000)
+    expect(linksTo(world, sleeper.address)).toBeGreaterThanOrEqual(3)
+    world.run(60_000)
+    world.inhabitants.delete(sleeper.name)
+    expect(linksTo(world, sleeper.address)).toBe(0)
+  })
+})

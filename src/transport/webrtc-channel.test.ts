@@ -1,0 +1,235 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { endpointOf } from '../overlay/endpoint.ts'
+import { type IceCandidate, MAX_FRAME_BYTES, type SessionDescription } from '../ports.ts'
+import { timerClock } from '../xmpp/stanza-exchange.ts'
+import { FakePeer, fakeSignalling, OFFER, type Offered, recording } from './fake-rtc.ts'
+import { buildSdp } from './session-description.ts'
+import { WebrtcChannel } from './webrtc-channel.ts'
+
+const TO_B = endpointOf('webrtc', 'b@example.org/1')
+const MIB = 1_048_576
+
+const ANSWER: SessionDescription = { ...OFFER, setup: 'active' }
+const CANDIDATE: IceCandidate = {
+  foundation: '1',
+  component: 1,
+  protocol: 'udp',
+  priority: 100,
+  ip: '192.0.2.1',
+  port: 1_000,
+  type: 'host',
+}
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+describe('a WebRTC channel that we dial', () => {
+  it('offers what its connection describes, and hands over the answer and the candidates', () => {
+    const { peer, offers } = dialled()
+    peer.events?.signal({ type: 'offer', sdp: buildSdp(OFFER) ?? '' })
+    expect(offers.map(({ to, offer }) => ({ to, offer }))).toEqual([{ to: TO_B, offer: OFFER }])
+    const { session } = offered(offers)
+    peer.events?.signal({
+      type: 'candidate',
+      candidate: { candidate: 'candidate:1 1 udp 100 192.0.2.1 1000 typ host' },
+    })
+    peer.events?.signal({ type: 'candidate', candidate: { candidate: '' } })
+    expect(session.local).toEqual([CANDIDATE])
+    session.events?.accepted(ANSWER)
+    session.events?.candidates([CANDIDATE])
+    expect(peer.signals).toEqual([
+      { type: 'answer', sdp: buildSdp(ANSWER) },
+      {
+        type: 'candidate',
+        candidate: { candidate: 'candidate:1 1 UDP 100 192.0.2.1 1000 typ host', sdpMid: '0', sdpMLineIndex: 0 },
+      },
+    ])
+  })
+
+  it('closes with the reason of its signalling, and with its connection', () => {
+    const { peer, offers, events } = dialled()
+    peer.events?.signal({ type: 'offer', sdp: buildSdp(OFFER) ?? '' })
+    offered(offers).session.events?.ended('service-unavailable')
+    expect(events).toEqual(['closed service-unavailable'])
+    expect(peer.destroyed).toBe(true)
+  })
+
+  it('closes when it does not open in time, and ends its signalling', () => {
+    const { peer, offers, events } = dialled()
+    peer.events?.signal({ type: 'offer', sdp: buildSdp(OFFER) ?? '' })
+    vi.advanceTimersByTime(14_999)
+    expect(events).toEqual([])
+    vi.advanceTimersByTime(1)
+    expect(events).toEqual(['closed timeout'])
+    expect(offered(offers).session.ends).toEqual(['timeout'])
+    expect(peer.destroyed).toBe(true)
+  })
+
+  it('closes with the cause of its connection', () => {
+    const { peer, events } = dialled()
+    peer.events?.closed('ice failed')
+    expect(events).toEqual(['closed ice failed'])
+  })
+
+  it('lives on without its signalling once it is open', () => {
+    const { peer, offers, events } = dialled()
+    peer.events?.signal({ type: 'offer', sdp: buildSdp(OFFER) ?? '' })
+    peer.dataChannel.open()
+    offered(offers).session.events?.ended('disconnected')
+    vi.advanceTimersByTime(60_000)
+    expect(events).toEqual(['opened'])
+  })
+
+  it('takes no more remote candidates than the limit, and none that would spoil an SDP', () => {
+    const { peer, offers, dropped } = dialled()
+    peer.events?.signal({ type: 'offer', sdp: buildSdp(OFFER) ?? '' })
+    const { session } = offered(offers)
+    session.events?.candidates([{ ...CANDIDATE, ip: '192.0.2.1\r\na=x' }])
+    for (let i = 0; i < 100; i += 1) session.events?.candidates([CANDIDATE])
+    expect(peer.signals.length).toBe(63)
+    expect(dropped).toEqual({ 'unusable candidate': 1, 'too many candidates': 37 })
+  })
+
+  it('survives a signal that its connection refuses', () => {
+    const { peer, offers, dropped } = dialled()
+    peer.events?.signal({ type: 'offer', sdp: buildSdp(OFFER) ?? '' })
+    peer.refuses = true
+    offered(offers).session.events?.candidates([CANDIDATE])
+    expect(dropped).toEqual({ 'refused signal': 1 })
+  })
+})
+
+describe('an open WebRTC channel', () => {
+  it.each([
+    ['host', 'prflx', 'direct'],
+    ['relay', 'host', 'turn'],
+    ['srflx', 'relay', 'turn'],
+  ])('tells from the candidates %s and %s that it is %s', (local, remote, kind) => {
+    const { peer, channel } = dialled()
+    peer.choose(local, remote)
+    peer.dataChannel.open()
+    expect(channel.kind).toBe(kind)
+    expect(channel.candidatePair).toEqual({
+      local: { type: local, protocol: 'udp' },
+      remote: { type: remote, protocol: 'udp' },
+    })
+  })
+
+  it('asks the statistics once where the transport does not know its pair', async () => {
+    const { peer, channel, events } = dialled()
+    peer.chooseInStatistics('relay', 'host')
+    peer.dataChannel.open()
+    expect(events).toEqual([])
+    await vi.advanceTimersByTimeAsync(0)
+    expect(events).toEqual(['opened'])
+    expect(channel.kind).toBe('turn')
+    expect(peer.looks).toBe(1)
+  })
+
+  it('delivers what came before it knew its kind only after it has opened, and sends what waited', async () => {
+    const { peer, channel, events } = dialled()
+    channel.send(Uint8Array.of(7))
+    peer.chooseInStatistics('host', 'host')
+    peer.dataChannel.open()
+    peer.dataChannel.receive(Uint8Array.of(1).buffer)
+    peer.dataChannel.receive(Uint8Array.of(2).buffer)
+    expect(peer.dataChannel.sent).toEqual([])
+    await vi.advanceTimersByTimeAsync(0)
+    expect(events).toEqual(['opened', 'message 1', 'message 2'])
+    expect(peer.dataChannel.sent).toEqual([Uint8Array.of(7)])
+  })
+
+  it('is congested above one mebibyte and writable again when the browser says that little is left', () => {
+    const { peer, channel, events } = opened()
+    expect(peer.dataChannel.bufferedAmountLowThreshold).toBe(MIB / 4)
+    peer.dataChannel.bufferedAmount = MIB
+    channel.send(new Uint8Array(0))
+    expect(channel.congested).toBe(false)
+    channel.send(new Uint8Array(1))
+    expect(channel.congested).toBe(true)
+    peer.dataChannel.drain()
+    expect(channel.congested).toBe(false)
+    expect(events).toEqual(['opened', 'writable'])
+  })
+
+  it('closes when it takes more than the limit, whether open or not', async () => {
+    for (const { channel, events } of [opened(), dialled()]) {
+      for (let i = 0; i < 1_000; i += 1) channel.send(new Uint8Array(65_536))
+      await vi.advanceTimersByTimeAsync(0)
+      expect(events.at(-1)).toBe('closed too much unsent')
+    }
+  })
+
+  it('closes when the far end takes no message of that size', async () => {
+    const { peer, channel, events } = opened()
+    peer.dataChannel.refuses = true
+    channel.send(new Uint8Array(10))
+    expect(events).toEqual(['opened'])
+    await vi.advanceTimersByTimeAsync(0)
+    expect(events.at(-1)).toBe('closed send failed: TypeError')
+  })
+
+  it('counts text and drops it, and closes at a frame that is too large', () => {
+    const { peer, events, dropped } = opened()
+    peer.dataChannel.receive('text')
+    peer.dataChannel.receive(new ArrayBuffer(MAX_FRAME_BYTES + 1))
+    expect(events).toEqual(['opened', 'closed frame too large'])
+    expect(dropped).toEqual({ 'text frame': 1, 'frame too large': 1 })
+    expect(peer.destroyed).toBe(true)
+  })
+
+  it('closes its data channel first, and its connection when that is done or takes too long', () => {
+    const done = opened()
+    done.channel.close('done')
+    expect([done.peer.dataChannel.readyState, done.peer.destroyed]).toEqual(['closing', false])
+    done.peer.events?.closed(undefined)
+    expect(done.forgotten()).toBe(1)
+
+    const slow = opened()
+    slow.channel.close('done')
+    vi.advanceTimersByTime(4_999)
+    expect(slow.peer.destroyed).toBe(false)
+    vi.advanceTimersByTime(1)
+    expect(slow.peer.destroyed).toBe(true)
+    expect(slow.events).toEqual(['opened'])
+  })
+})
+
+function dialled() {
+  const peer = new FakePeer()
+  peer.choose('host', 'host')
+  const { signalling, offers } = fakeSignalling()
+  const dropped: Record<string, number> = {}
+  let forgotten = 0
+  const keeper = {
+    clock: timerClock,
+    signalling,
+    arrived() {},
+    forget() {
+      forgotten += 1
+    },
+    drop(reason: string) {
+      dropped[reason] = (dropped[reason] ?? 0) + 1
+    },
+  }
+  const channel = new WebrtcChannel(keeper, TO_B, peer)
+  const events: string[] = []
+  channel.bind(recording(events))
+  return { peer, channel, events, offers, dropped, forgotten: () => forgotten }
+}
+
+function opened() {
+  const all = dialled()
+  all.peer.dataChannel.open()
+  return all
+}
+
+function offered(offers: Offered[]): Offered {
+  const [first] = offers
+  if (first === undefined) throw new Error('Nothing was offered.')
+  return first
+}
