@@ -1,10 +1,10 @@
 /**
- * How many tests passed? Adds up the reports of the unit tests and of the end-to-end tests and prints one line. What
- * failed without being a test (a file that cannot be loaded, a run that left no report) counts as one failure each.
+ * How many tests passed? Adds up the reports of the tests in Node and of those in a browser; the last line is the sum.
+ * What failed without being a test (a file that cannot be loaded, a run without a report) counts as one failure each.
  */
 import { existsSync, readFileSync } from 'node:fs'
 
-const unit = read('test-results/unit.json', ({ numPassedTests, numFailedTests, testResults }) => ({
+const node = read('test-results/node.json', ({ numPassedTests, numFailedTests, testResults }) => ({
   passed: numPassedTests,
   failed:
     numFailedTests +
@@ -13,13 +13,15 @@ const unit = read('test-results/unit.json', ({ numPassedTests, numFailedTests, t
         status === 'failed' && !assertionResults.some((result) => result.status === 'failed'),
     ).length,
 }))
-const e2e = read('test-results/e2e.json', ({ stats, errors }) => ({
+const browser = read('test-results/browser.json', ({ stats, errors }) => ({
   passed: stats.expected,
   failed: stats.unexpected + stats.flaky + errors.length,
 }))
 
-console.log(`unit: ${unit.passed} passed, ${unit.failed} failed; end to end: ${e2e.passed} passed, ${e2e.failed} failed`)
-console.log(`${unit.passed + e2e.passed} passed, ${unit.failed + e2e.failed} failed`)
+console.log(
+  `in Node: ${node.passed} passed, ${node.failed} failed; in a browser: ${browser.passed} passed, ${browser.failed} failed`,
+)
+console.log(`${node.passed + browser.passed} passed, ${node.failed + browser.failed} failed`)
 
 function read(file, count) {
   if (existsSync(file)) return count(JSON.parse(readFileSync(file, 'utf8')))

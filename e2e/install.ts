@@ -8,12 +8,17 @@ import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:f
 import { delimiter, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-type Program = { path: string; package: string; use: string }
+/** Without a package it is the user's own choice, and nothing that we install can put it there. */
+type Program = { path: string; package?: string; use: string }
 
-export const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium'
+const { CHROMIUM: chosen } = process.env
+
+export const CHROMIUM = chosen || '/usr/bin/chromium'
 
 const PROGRAMS: Program[] = [
-  { path: CHROMIUM, package: 'chromium', use: 'the browser; CHROMIUM=<path> names another one' },
+  chosen
+    ? { path: chosen, use: 'the browser that CHROMIUM names' }
+    : { path: CHROMIUM, package: 'chromium', use: 'the browser; CHROMIUM=<path> names another one' },
   { path: 'prosody', package: 'prosody', use: 'an XMPP server that others wrote' },
 ]
 
@@ -26,15 +31,19 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = provi
 
 /** Returns the exit status. */
 function provide(): number {
+  const packages = packagesOf(findMissing())
+  if (packages.length > 0 && mayInstall()) install(packages)
   const missing = findMissing()
-  if (missing.length > 0 && mayInstall()) install(missing)
-  const stillMissing = findMissing()
-  if (stillMissing.length === 0) return 0
-  const lines = stillMissing.map(({ path, use }) => `  ${path}: ${use}`)
-  const packages = stillMissing.map((program) => program.package).join(' ')
+  if (missing.length === 0) return 0
+  const lines = missing.map(({ path, use }) => `  ${path}: ${use}`)
   console.error(`The end-to-end tests need programs that are not there:\n${lines.join('\n')}`)
-  console.error(`On Debian: apt-get install --no-install-recommends ${packages}`)
+  const toInstall = packagesOf(missing).join(' ')
+  if (toInstall) console.error(`On Debian, as root: apt-get install --no-install-recommends ${toInstall}`)
   return 1
+}
+
+function packagesOf(programs: Program[]): string[] {
+  return programs.flatMap((program) => program.package ?? [])
 }
 
 function findMissing(): Program[] {
@@ -59,8 +68,7 @@ function mayInstall(): boolean {
   return process.getuid?.() === 0 && isThere('apt-get')
 }
 
-function install(missing: Program[]): void {
-  const packages = missing.map((program) => program.package)
+function install(packages: string[]): void {
   console.log(`Installing what the end-to-end tests need: ${packages.join(', ')}.`)
   const hasPolicy = existsSync(POLICY)
   if (!hasPolicy) writeFileSync(POLICY, NO_STARTING, { mode: 0o755 })

@@ -126,6 +126,11 @@ export class Tab {
     return (await this.snapshot()).address
   }
 
+  async jid(): Promise<string> {
+    const { service } = await this.snapshot()
+    return service.name === 'online' ? service.jid : ''
+  }
+
   async kinds(): Promise<string[]> {
     return (await this.snapshot()).peers.map(({ kind }) => kind)
   }
@@ -189,6 +194,7 @@ export async function untilUnlisted(gone: Address, tabs: Tab[], event: () => Pro
   const done = event()
   await Promise.all(tabs.map((tab) => tab.person(gone).waitFor({ state: 'detached', timeout: FORMED.timeout })))
   const tookMs = Date.now() - startedMs
+  console.log("TOOK", tookMs)
   await done
   return tookMs
 }

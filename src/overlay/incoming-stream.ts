@@ -6,6 +6,8 @@ const MAX_WAITING = 1_024
 /** In bulk one acknowledgement for so many bytes, or after so long, is enough. */
 const ACK_EVERY_BYTES = 262_144
 const ACK_DELAY_MS = 5
+/** Where each packet costs others something, an acknowledgement waits for a message that can carry it. A guess. */
+const ACK_DELAY_RELAYED_MS = 150
 /** A stream whose beginning never comes was begun with somebody else who had our address. */
 const BEGINNING_TIMEOUT_MS = 4_000
 
@@ -40,7 +42,7 @@ export class IncomingStream {
     return stream === this.previousId
   }
 
-  handle(sequence: number, content: Content, nowMs: number): Verdict {
+  handle(sequence: number, content: Content, nowMs: number, relayed: boolean): Verdict {
     if (sequence < this.expected) {
       this.dueAt(nowMs)
       return { ready: NOTHING, dropped: 'repeated' }
@@ -61,8 +63,9 @@ export class IncomingStream {
       ready.push(next)
     }
     for (const { data } of ready) this.unacknowledgedBytes += data.length
-    const bulk = this.unacknowledgedBytes < ACK_EVERY_BYTES && nowMs - this.acknowledgedAtMs < ACK_DELAY_MS
-    this.dueAt(bulk ? this.acknowledgedAtMs + ACK_DELAY_MS : nowMs)
+    if (this.unacknowledgedBytes >= ACK_EVERY_BYTES) this.dueAt(nowMs)
+    else if (relayed) this.dueAt(nowMs + ACK_DELAY_RELAYED_MS)
+    else this.dueAt(Math.max(nowMs, this.acknowledgedAtMs + ACK_DELAY_MS))
     return { ready, dropped: undefined }
   }
 

@@ -116,7 +116,8 @@ export class MessageStreams {
       stream = new IncomingStream(data.stream, this.core.nowMs, stream?.id)
       this.incoming.set(from, stream)
     }
-    const verdict = stream.handle(data.sequence, data.content, this.core.nowMs)
+    const relayed = this.events.pathTo(from)?.kind !== 'direct'
+    const verdict = stream.handle(data.sequence, data.content, this.core.nowMs, relayed)
     if (verdict.dropped) this.core.count(`stream: ${verdict.dropped}`)
     for (const content of verdict.ready) this.events.received(from, content)
   }

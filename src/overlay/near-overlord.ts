@@ -20,14 +20,19 @@ import { hasRole, NEAR, withoutRole, withRole } from './role.ts'
 
 /** Brunet waits for 30 s without change; here every change is known at once. */
 const TRIM_DELAY_MS = 10_000
+/** While a ring forms, names bring us to our place; only where they have not, is it sought. A guess. */
+const SEEK_AFTER_MS = 300
 /** Requests for our own place at a time. A guess. */
 const MAX_SEEKING = 3
 
 export class NearOverlord {
   private readonly core: NodeCore
   private readonly connector: Connector
+  /** How many others rendezvous has shown us. */
+  private readonly candidates: () => number
   private readonly soughtThrough = new WeakSet<Connection>()
   private seeking = 0
+  private seekAtMs: number | undefined
   private quietSinceMs = 0
   private linked = ''
   private hasSurplus = false
@@ -35,13 +40,17 @@ export class NearOverlord {
   left: Address[] = []
   right: Address[] = []
 
-  constructor(core: NodeCore, connector: Connector) {
+  constructor(core: NodeCore, connector: Connector, candidates: () => number) {
     this.core = core
     this.connector = connector
+    this.candidates = candidates
   }
 
   get deadlineMs(): number | undefined {
-    return this.hasSurplus ? this.quietSinceMs + TRIM_DELAY_MS : undefined
+    const trimAtMs = this.hasSurplus ? this.quietSinceMs + TRIM_DELAY_MS : undefined
+    return this.seekAtMs !== undefined && (trimAtMs === undefined || this.seekAtMs < trimAtMs)
+      ? this.seekAtMs
+      : trimAtMs
   }
 
   /** Whether the nodes next to us, as far as anybody we know has named them, are linked to us on both sides. */
@@ -75,6 +84,7 @@ export class NearOverlord {
   }
 
   wake(): void {
+    if (this.seekAtMs !== undefined && this.seekAtMs <= this.core.nowMs) this.seekOwnPlace()
     if (!this.hasSurplus || this.quietSinceMs + TRIM_DELAY_MS > this.core.nowMs) return
     for (const connection of this.surplus()) this.giveUp(connection)
   }
@@ -117,13 +127,19 @@ export class NearOverlord {
     return informers
   }
 
-  /** Only somebody whose ring goes on beyond what it could name to us can know of a better place for us. */
+  /** Only somebody whose ring goes on beyond what we can see by ourselves can know of a better place for us. */
   private seekOwnPlace(): void {
     const { table, config } = this.core
+    this.seekAtMs = undefined
     for (const connection of table.all()) {
       if (this.seeking >= MAX_SEEKING) return
       if (this.soughtThrough.has(connection) || connection.status.size <= 2 * config.perSide + 1) continue
-      if (connection.status.size <= table.size + 1) continue
+      if (connection.status.size <= Math.max(table.size, this.candidates()) + 1) continue
+      const seekAtMs = connection.sinceMs + SEEK_AFTER_MS
+      if (seekAtMs > this.core.nowMs) {
+        this.seekAtMs = Math.min(seekAtMs, this.seekAtMs ?? seekAtMs)
+        continue
+      }
       this.soughtThrough.add(connection)
       this.seeking++
       this.connector.seekOwnPlace(NEAR, connection, () => {

@@ -89,7 +89,7 @@ export class Node implements NodeCore {
     this.packets = new PacketSwitch(this, { delivered: (packet) => this.intake.onPacket(packet) })
     this.connector = new Connector(this, this.linker, this.requests)
     this.leafOverlord = new LeafOverlord(this, this.linker)
-    this.nearOverlord = new NearOverlord(this, this.connector)
+    this.nearOverlord = new NearOverlord(this, this.connector, () => this.leafOverlord.known)
     this.upgrader = new Upgrader(this, this.linker)
     this.reporter = new StatusReporter(this)
     this.streams = new MessageStreams(this, {

@@ -8,7 +8,7 @@ import type { Status } from './wire.ts'
 
 /** A guess: less than a network round trip, more than one burst of events. */
 const DELAY_MS = 15
-const DELAY_RELAY_MS = 60
+const DELAY_RELAY_MS = 250
 
 type Report = { told: string; dueAtMs: number | undefined }
 

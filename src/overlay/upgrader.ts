@@ -18,19 +18,24 @@ import type { NodeCore } from './node-core.ts'
 
 /** A guess: a failed ICE run takes 15 s by itself. */
 const RETRY_DELAY_MS = [1_000, 5_000, 20_000, 60_000, 300_000] as const
-/** While a ring forms, links come and go; one that stays for so long is worth an RTCPeerConnection. A guess. */
+/**
+ * While a ring forms, links come and go, and setting up RTCPeerConnections would only slow it down: an upgrade waits until
+ * the links have been the same for SETTLE_MS, though no longer than SETTLE_MAX_MS. Guesses.
+ */
 const SETTLE_MS = 150
+const SETTLE_MAX_MS = 600
 /** How long the lesser end waits for the greater one's offer. A guess. */
 const NUDGE_AFTER_MS = 6_000
 /** Offers under way at once; more only make each other slower (measured: two cores). */
 const MAX_TRYING = 16
 
-type Want = { failures: number; atMs: number }
+type Want = { failures: number; atMs: number; sinceMs: number }
 
 export class Upgrader {
   private readonly core: NodeCore
   private readonly linker: Linker
   private readonly wants = new Map<Address, Want>()
+  private links = 0
 
   constructor(core: NodeCore, linker: Linker) {
     this.core = core
@@ -58,10 +63,17 @@ export class Upgrader {
       const connection = table.get(address)
       if (!connection?.structured || !this.betterEndpoint(connection)) this.wants.delete(address)
     }
+    if (this.links !== table.size) {
+      this.links = table.size
+      for (const want of this.wants.values()) {
+        const isSettling = want.failures === 0 && nowMs < want.atMs && want.atMs <= nowMs + SETTLE_MS
+        if (isSettling) want.atMs = Math.min(nowMs + SETTLE_MS, want.sinceMs + SETTLE_MAX_MS)
+      }
+    }
     for (const connection of table.all()) {
       if (this.wants.has(connection.address) || !connection.structured || !this.betterEndpoint(connection)) continue
       const atMs = nowMs + (config.address > connection.address ? SETTLE_MS : NUDGE_AFTER_MS)
-      this.wants.set(connection.address, { failures: 0, atMs })
+      this.wants.set(connection.address, { failures: 0, atMs, sinceMs: nowMs })
     }
     this.wake()
   }

@@ -19,6 +19,8 @@ export interface DriverEvents {
 
 export type TraceEntry = { atMs: number; what: string }
 
+type Traced = { type: string } & Record<string, unknown>
+
 export class Driver {
   readonly node: Node
   readonly channels = new Map<ChannelId, Channel>()
@@ -28,7 +30,7 @@ export class Driver {
   private readonly inputs: Input[] = []
   private readonly settles = new Map<Ticket, (failure: SendFailure | undefined) => void>()
   private readonly tracing: boolean
-  private entries: TraceEntry[] = []
+  private entries: { atMs: number; what: Traced }[] = []
   private running = false
   private stopped = false
   private arrived = 0
@@ -43,7 +45,9 @@ export class Driver {
   }
 
   get trace(): readonly TraceEntry[] {
-    return this.entries.slice(-TRACE_LENGTH)
+    return this.entries
+      .slice(-TRACE_LENGTH)
+      .map(({ atMs, what }) => ({ atMs: Math.round(atMs), what: summaryOf(what) }))
   }
 
   addTransport(transport: Transport): void {
@@ -198,17 +202,29 @@ export class Driver {
 
   private note(atMs: number, what: Input | Effect): void {
     if (!this.tracing || what.type === 'wake') return
-    this.entries.push({ atMs: Math.round(atMs), what: summaryOf(what) })
+    this.entries.push({ atMs, what: withoutBytes(what) })
     if (this.entries.length > 2 * TRACE_LENGTH) this.entries = this.entries.slice(-TRACE_LENGTH)
   }
 }
 
-function summaryOf(what: Input | Effect): string {
-  const details: string[] = []
-  for (const [key, value] of Object.entries(what)) {
-    if (key === 'type') continue
-    if (value instanceof Uint8Array) details.push(`${value.length} bytes`)
-    else if (value !== undefined) details.push(`${key} ${value}`)
+/** Frames may be large and the trace outlives them: their length is kept. */
+function withoutBytes(what: Input | Effect): Traced {
+  switch (what.type) {
+    case 'frame':
+    case 'transmit':
+      return { type: what.type, channel: what.channel, bytes: what.bytes.length }
+    case 'send':
+      return { type: what.type, to: what.to, ticket: what.ticket, bytes: what.data.length }
+    case 'broadcast':
+      return { type: what.type, ticket: what.ticket, bytes: what.data.length }
+    case 'deliver':
+      return { type: what.type, from: what.from, broadcast: what.broadcast, bytes: what.data.length }
+    default:
+      return what
   }
-  return [what.type, ...details].join(', ')
+}
+
+function summaryOf(what: Traced): string {
+  const details = Object.entries(what).filter(([key, value]) => key !== 'type' && value !== undefined)
+  return [what.type, ...details.map(([key, value]) => `${key} ${value}`)].join(', ')
 }

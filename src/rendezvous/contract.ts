@@ -5,6 +5,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Candidate, Rendezvous, Storage } from '../ports.ts'
 import { CuttableWire } from '../xmpp/cuttable-wire.ts'
+import { memoryStorage } from '../xmpp/memory-storage.ts'
 import { installNodeWebSocket } from '../xmpp/node-websocket.ts'
 import { realClock } from '../xmpp/real-clock.ts'
 import { XmppSession } from '../xmpp/session.ts'
@@ -208,17 +209,4 @@ class Member {
 
 function bareOf(jid: string | undefined): string {
   return jid?.split('/')[0] ?? 'offline'
-}
-
-function memoryStorage(): Storage {
-  const values = new Map<string, unknown>()
-  return {
-    get: async (key) => values.get(key),
-    set: async (key, value) => {
-      values.set(key, value)
-    },
-    delete: async (key) => {
-      values.delete(key)
-    },
-  }
 }

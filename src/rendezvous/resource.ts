@@ -8,6 +8,11 @@ export function resourceOf(namespaceHash: string, random: Random): string {
   return `${namespaceHash}.${randomText(random, RANDOM_LENGTH)}`
 }
 
+/** An account's address and a resource (RFC 7622 §3.1). */
+export function isFullJid(jid: string): boolean {
+  return /^[^/\s]+\/\S+$/.test(jid)
+}
+
 /** True for full JIDs only. A service may append to the resource that we asked for (XEP-0386 §4). */
 export function showsNamespace(jid: string, namespaceHash: string): boolean {
   const slash = jid.indexOf('/')

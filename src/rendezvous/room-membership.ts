@@ -13,6 +13,7 @@ import { Backoff, type BackoffLimits } from '../xmpp/backoff.ts'
 import { randomText } from '../xmpp/random-text.ts'
 import type { Element } from '../xmpp/stanza.ts'
 import type { CandidateTable } from './candidate-table.ts'
+import { isFullJid } from './resource.ts'
 import { joinPresence, leavePresence, type RoomPresence, readRoomPresence, unlockForm } from './room-xml.ts'
 
 const JOIN_TIMEOUT_MS = 10_000 // A guess: a room on another service, which has to be connected first.
@@ -118,7 +119,7 @@ export class RoomMembership {
     if (jid === undefined) return
     // A ghost of ours, or an occupant that claims to be us.
     if (jid === stanzas.jid) return
-    const endpoint = jid.includes('/') ? parseEndpoint(endpointOf('xmpp', jid)) : undefined
+    const endpoint = isFullJid(jid) ? parseEndpoint(endpointOf('xmpp', jid)) : undefined
     if (endpoint === undefined) {
       drop('bad-jid')
       return

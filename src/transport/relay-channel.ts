@@ -42,6 +42,7 @@ export class RelayChannel implements Channel {
   private unacknowledgedBytes = 0
   private nextSeq = 0
   private overflowed = false
+  private pumping = false
   private saidGoodbye = false
 
   private readonly joiner = new FrameJoiner(MAX_FRAME_BYTES)
@@ -76,7 +77,7 @@ export class RelayChannel implements Channel {
       return
     }
     this.packer.push(bytes)
-    this.pump()
+    this.pumpSoon()
     if (this.unsentBytes > CONGESTED_ABOVE_BYTES) this.congested = true
   }
 
@@ -152,6 +153,16 @@ export class RelayChannel implements Channel {
   private get windowIsFull(): boolean {
     const [oldest] = this.unacknowledged
     return oldest !== undefined && this.nextSeq >= oldest + WINDOW_IQS
+  }
+
+  /** What is sent within one turn shares a stanza, and still leaves before the next turn. */
+  private pumpSoon(): void {
+    if (this.pumping) return
+    this.pumping = true
+    queueMicrotask(() => {
+      this.pumping = false
+      this.pump()
+    })
   }
 
   private pump(): void {

@@ -4,6 +4,7 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { CuttableWire } from './cuttable-wire.ts'
+import { memoryStorage } from './memory-storage.ts'
 import { installNodeWebSocket } from './node-websocket.ts'
 import { XmppSession } from './session.ts'
 import { xml } from './stanza.ts'
@@ -34,12 +35,7 @@ export function resumptionContract(name: string, setup: () => Promise<ResumingSe
     const start = async () => {
       wire = await CuttableWire.to(grounds.service)
       const { domain } = grounds
-      const kept = new Map<string, unknown>()
-      const storage = {
-        get: async (key: string) => kept.get(key),
-        set: async (key: string, value: unknown) => void kept.set(key, value),
-        delete: async (key: string) => void kept.delete(key),
-      }
+      const storage = memoryStorage()
       session = new XmppSession({ service: wire.url, domain, resource: 'balcony', storage, random: Math.random })
       await session.start()
       // Stream management is asked for after the binding and perhaps after the first request, but before the second.

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { StanzaError, type Storage } from '../ports.ts'
+import { memoryStorage } from './memory-storage.ts'
 import { type Credentials, type Door, SignIn } from './sign-in.ts'
 
 type Service = {
@@ -146,19 +147,6 @@ function doorOf(service: Service, mechanisms: string[]): Door {
       const refusal = service.register?.(++registrations)
       if (refusal !== undefined) throw refusal
       service.accounts.set(username, password)
-    },
-  }
-}
-
-function memoryStorage(): Storage {
-  const values = new Map<string, unknown>()
-  return {
-    get: async (key) => values.get(key),
-    set: async (key, value) => {
-      values.set(key, value)
-    },
-    delete: async (key) => {
-      values.delete(key)
     },
   }
 }

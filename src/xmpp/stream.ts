@@ -6,7 +6,7 @@
  *   opening --features--> signing in --bind--> bound
  *      |                      |   '--resume--> resumed      any --> ended, once
  */
-import { type Client, client } from '@xmpp/client'
+import { type Client, client, type Options } from '@xmpp/client'
 import { OvertureError } from '../overture-error.ts'
 import { StanzaError } from '../ports.ts'
 import type { ServiceAddress } from './service-address.ts'
@@ -72,13 +72,16 @@ export class Stream {
     this.options = options
     this.events = events
     const { address, resource, resumption, resumeWithinS } = options
-    this.client = client({
+    const clientOptions: Options & { userAgent: Element } = {
       service: address.url,
       domain: address.domain,
       resource,
       credentials: (authenticate, mechanisms, _fast, entity) =>
         options.signIn.through(this.doorOf(authenticate, mechanisms, entity as Client)),
-    })
+      // The library's own needs `crypto.randomUUID`, which a page has only over https or on localhost.
+      userAgent: xml('user-agent'),
+    }
+    this.client = client(clientOptions)
     this.client.timeout = STEP_TIMEOUT_MS
     this.client.reconnect.stop()
     // Its keepalive runs only where the service has stream management; the session has one for all.

@@ -1,0 +1,35 @@
+/**
+ * How fast is it, beside what it is made of? `npm run bench -- join|link [options] --json`. Both sides of each comparison
+ * run in the same browser, in turn, so that what the machine is doing besides falls on both.
+ */
+import { parseArgs } from 'node:util'
+import { benchJoin } from './join-bench.ts'
+import { benchLink } from './link-bench.ts'
+
+const USAGE = `npm run bench -- join [--peers 5] [--repeats 10] [--json]
+npm run bench -- link [--repeats 5] [--json]`
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    peers: { type: 'string', default: '5' },
+    repeats: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
+})
+
+const [name] = positionals
+const peers = Number(values.peers)
+if (name === 'join' && Number.isInteger(peers) && peers >= 2) {
+  print(await benchJoin({ peers, repeats: Number(values.repeats ?? 10), log: console.error }))
+} else if (name === 'link') {
+  print(await benchLink({ repeats: Number(values.repeats ?? 5), log: console.error }))
+} else {
+  console.error(USAGE)
+  process.exitCode = 2
+}
+
+function print(result: Record<string, unknown>): void {
+  if (values.json) console.log(JSON.stringify(result))
+  else console.table(result)
+}

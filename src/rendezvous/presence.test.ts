@@ -1,0 +1,169 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { type Candidate, StanzaError } from '../ports.ts'
+import { xml } from '../xmpp/stanza.ts'
+import { MAX_CANDIDATES } from './candidate-table.ts'
+import { hostilePresence } from './hostile-presence.ts'
+import { PresenceRendezvous } from './presence.ts'
+import { resourceOf, showsNamespace } from './resource.ts'
+import { ScriptedStanzas } from './scripted-stanzas.ts'
+
+const HASH = 'c0ffee'
+const ME = 'juliet@example.org/c0ffee.me'
+const OTHER = 'juliet@example.org/c0ffee.other'
+const CONTACT = 'romeo@elsewhere.org/c0ffee.x'
+
+describe('resource', () => {
+  test('what is made is recognised, and nothing else', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[0-9a-z]{1,40}$/), fc.stringMatching(/^[0-9a-z]{1,40}$/), (hash, other) => {
+        const jid = `a@b/${resourceOf(hash, Math.random)}`
+        expect(showsNamespace(jid, hash)).toBe(true)
+        expect(showsNamespace(jid, other)).toBe(hash === other)
+      }),
+    )
+    for (const jid of ['a@b', '', '/', '/c0ffee.x', 'c0ffee.x', 'a@b/c0ffee', 'a@b/c0ffeex.y', 'a@b/x/c0ffee.y']) {
+      expect(showsNamespace(jid, HASH)).toBe(false)
+    }
+  })
+})
+
+describe('presence rendezvous', () => {
+  test('our presence asks for no messages, and tells people so', () => {
+    const { stanzas } = started()
+    expect(stanzas.sent).toHaveLength(1)
+    expect(stanzas.sent[0]?.getChildText('priority')).toBe('-1')
+    expect(stanzas.sent[0]?.getChildText('show')).toBe('dnd')
+  })
+
+  test('who is seen before the service has answered is an elder, who comes later is not', async () => {
+    const { stanzas, seen, settle } = started()
+    stanzas.receive(`<presence from='${OTHER}'/>`)
+    await settle()
+    stanzas.receive(`<presence from='juliet@example.org/c0ffee.late'/>`)
+    expect(seen).toEqual([
+      { endpoint: `xmpp:${OTHER}`, elder: true },
+      { endpoint: 'xmpp:juliet@example.org/c0ffee.late', elder: false },
+    ])
+  })
+
+  test('a contact on another service is an elder whenever its answer comes', async () => {
+    const { stanzas, seen, settle } = started()
+    await settle()
+    stanzas.receive(`<presence from='${CONTACT}'/>`)
+    expect(seen).toEqual([{ endpoint: `xmpp:${CONTACT}`, elder: true }])
+  })
+
+  test('neither we, nor other namespaces, nor room occupants, nor bare accounts are candidates', () => {
+    const { stanzas, seen, rendezvous } = started()
+    stanzas.receive(`<presence from='${ME}'/>`)
+    stanzas.receive(`<presence from='juliet@example.org/decaf.x'/>`)
+    stanzas.receive(`<presence from='juliet@example.org'/>`)
+    stanzas.receive(`<presence from='room@r/c0ffee.x'><x xmlns='http://jabber.org/protocol/muc#user'/></presence>`)
+    stanzas.receive(`<presence from='${OTHER}' type='subscribe'/>`)
+    expect(seen).toEqual([])
+    expect(rendezvous.dropped.size).toBe(0)
+  })
+
+  test.each(['unavailable', 'error'])('presence of type %s makes vanish, once', (type) => {
+    const { stanzas, gone } = started()
+    stanzas.receive(`<presence from='${OTHER}'/>`)
+    stanzas.receive(`<presence from='${OTHER}' type='${type}'/>`)
+    stanzas.receive(`<presence from='${OTHER}' type='${type}'/>`)
+    expect(gone).toEqual([`xmpp:${OTHER}`])
+  })
+
+  test('a changed status is no new candidate', () => {
+    const { stanzas, seen } = started()
+    stanzas.receive(`<presence from='${OTHER}'/>`)
+    stanzas.receive(`<presence from='${OTHER}'><status>busy</status></presence>`)
+    expect(seen).toHaveLength(1)
+  })
+
+  test('nobody vanishes while we are offline; after the next sign-in only those who are gone do', async () => {
+    const { stanzas, seen, gone, settle } = started()
+    const gossip = 'juliet@example.org/c0ffee.gone'
+    for (const from of [OTHER, gossip, CONTACT]) stanzas.receive(`<presence from='${from}'/>`)
+    await settle()
+    stanzas.goOffline()
+    expect(gone).toEqual([])
+    seen.length = 0
+    stanzas.goOnline('juliet@example.org/c0ffee.again')
+    stanzas.receive(`<presence from='${OTHER}'/>`)
+    await settle()
+    expect(seen).toEqual([{ endpoint: `xmpp:${OTHER}`, elder: true }])
+    // The contact's service may not have answered yet.
+    expect(gone).toEqual([`xmpp:${gossip}`])
+  })
+
+  test('a cut in the middle of arriving makes nobody vanish', async () => {
+    const { stanzas, gone, settle, fail } = started()
+    stanzas.receive(`<presence from='${OTHER}'/>`)
+    await settle()
+    stanzas.goOnline('juliet@example.org/c0ffee.again')
+    stanzas.goOffline()
+    await fail('disconnected')
+    expect(gone).toEqual([])
+  })
+
+  test('a flood is cut off at a limit and counted', () => {
+    const { stanzas, seen, rendezvous } = started()
+    for (let i = 0; i < MAX_CANDIDATES + 5; i++)
+      stanzas.receive(xml('presence', { from: `juliet@example.org/c0ffee.${i}` }))
+    expect(seen).toHaveLength(MAX_CANDIDATES)
+    expect(rendezvous.dropped.get('table-full')).toBe(5)
+  })
+
+  test('hostile presence neither throws nor leaves the table wrong', () => {
+    const froms = [OTHER, CONTACT, ME, 'juliet@example.org/c0ffee. with space', `a@b/c0ffee.${'x'.repeat(2_000)}`]
+    fc.assert(
+      fc.property(fc.array(hostilePresence(froms), { maxLength: 30 }), (presences) => {
+        const { stanzas, seen, gone } = started()
+        for (const presence of presences) stanzas.receive(presence)
+        const present = new Set<string>()
+        for (const { endpoint } of seen) expect(endpoint).toMatch(/^xmpp:[^/]+\/c0ffee\./)
+        for (const { endpoint } of seen) present.add(endpoint)
+        for (const endpoint of gone) expect(present).toContain(endpoint)
+      }),
+    )
+  })
+
+  test('what cannot be an endpoint is dropped and counted', () => {
+    const { stanzas, seen, rendezvous } = started()
+    stanzas.receive(xml('presence', { from: 'juliet@example.org/c0ffee. a b' }))
+    expect(seen).toEqual([])
+    expect(rendezvous.dropped.get('bad-jid')).toBe(1)
+  })
+
+  test('after a stop it says goodbye and hears nothing', () => {
+    const { stanzas, seen, rendezvous } = started()
+    rendezvous.stop()
+    expect(stanzas.sent.at(-1)?.attrs.type).toBe('unavailable')
+    stanzas.receive(`<presence from='${OTHER}'/>`)
+    expect(seen).toEqual([])
+  })
+})
+
+function started() {
+  const stanzas = new ScriptedStanzas(ME)
+  let answer: { resolve: () => void; reject: (error: Error) => void } | undefined
+  stanzas.answer = () =>
+    new Promise((resolve, reject) => {
+      answer = { resolve: () => resolve(undefined), reject }
+    })
+  const rendezvous = new PresenceRendezvous(stanzas, HASH)
+  const seen: Candidate[] = []
+  const gone: string[] = []
+  rendezvous.start({ appeared: (it) => seen.push(it), vanished: (it) => gone.push(it) })
+  const settle = async () => {
+    answer?.resolve()
+    await Promise.resolve()
+    await Promise.resolve()
+  }
+  const fail = async (condition: string) => {
+    answer?.reject(new StanzaError(condition))
+    await Promise.resolve()
+    await Promise.resolve()
+  }
+  return { stanzas, rendezvous, seen, gone, settle, fail }
+}
