@@ -12,6 +12,9 @@ export async function makeAccount(service: string, domain: string): Promise<Acco
   await session.start()
   await session.stop()
   // The session keeps the account that it has made where it would look for it the next time.
-  const { username, password } = (await storage.get(`xmpp-account:${domain}`)) as Record<'username' | 'password', string>
+  const { username, password } = (await storage.get(`xmpp-account:${domain}`)) as Record<
+    'username' | 'password',
+    string
+  >
   return { jid: `${username}@${domain}`, password }
 }

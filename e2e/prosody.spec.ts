@@ -4,7 +4,16 @@ import { type Account, makeAccount } from './account.ts'
 import { type AppServer, startAppServer } from './app-server.ts'
 import type {} from './bare-page/bare-page.ts'
 import { type Prosody, startProsody } from './prosody.ts'
-import { expectAllListed, expectClosedWithout, expectLinks, expectOneRing, FORMED, Tab, test, untilUnlisted } from './tabs.ts'
+import {
+  expectAllListed,
+  expectClosedWithout,
+  expectLinks,
+  expectOneRing,
+  FORMED,
+  Tab,
+  test,
+  untilUnlisted,
+} from './tabs.ts'
 
 let prosody: Prosody
 let anonymousApp: AppServer

@@ -11,6 +11,9 @@ import { FORMED, test } from './tabs.ts'
 declare global {
   interface Window {
     connections?: RTCPeerConnection[]
+    channels?: Set<RTCDataChannel>
+    /** Channels that swallow what is sent. */
+    silent?: Set<RTCDataChannel>
   }
 }
 
@@ -37,6 +40,15 @@ test('nothing is lost when only one end has lost the direct link', async ({ app,
   await expectAllArrived(a, b)
 })
 
+test('nothing is lost when the direct link swallows everything and does not say so', async ({ app, context }) => {
+  const [a, b] = await meet(app, context)
+  await startCounting(a, b)
+  for (const page of [a, b]) await expectPaths(page, ['relay', 'direct'])
+  await silenceChannels(a, b)
+  for (const page of [a, b]) await expectPaths(page, ['relay', 'direct', 'relay', 'direct'])
+  await expectAllArrived(a, b)
+})
+
 async function meet(app: AppServer, context: BrowserContext): Promise<[Page, Page]> {
   await context.addInitScript(() => {
     const connections: RTCPeerConnection[] = []
@@ -46,6 +58,14 @@ async function meet(app: AppServer, context: BrowserContext): Promise<[Page, Pag
         super(configuration)
         connections.push(this)
       }
+    }
+    const channels = new Set<RTCDataChannel>()
+    const silent = new Set<RTCDataChannel>()
+    Object.assign(window, { channels, silent })
+    const { send } = RTCDataChannel.prototype
+    RTCDataChannel.prototype.send = function (this: RTCDataChannel, data: never) {
+      channels.add(this)
+      if (!silent.has(this)) send.call(this, data)
     }
   })
   const options = { namespace: crypto.randomUUID(), xmpp: { service: app.service, domain: 'localhost' } }
@@ -76,6 +96,17 @@ async function cutConnections(...pages: Page[]): Promise<void> {
     pages.map((page) =>
       page.evaluate(() => {
         for (const connection of window.connections ?? []) connection.close()
+      }),
+    ),
+  )
+}
+
+/** Those that there are at this moment; later ones carry again. */
+async function silenceChannels(...pages: Page[]): Promise<void> {
+  await Promise.all(
+    pages.map((page) =>
+      page.evaluate(() => {
+        for (const channel of window.channels ?? []) window.silent?.add(channel)
       }),
     ),
   )

@@ -194,7 +194,7 @@ export async function untilUnlisted(gone: Address, tabs: Tab[], event: () => Pro
   const done = event()
   await Promise.all(tabs.map((tab) => tab.person(gone).waitFor({ state: 'detached', timeout: FORMED.timeout })))
   const tookMs = Date.now() - startedMs
-  console.log("TOOK", tookMs)
+  test.info().annotations.push({ type: 'unlisted', description: `after ${tookMs} ms` })
   await done
   return tookMs
 }

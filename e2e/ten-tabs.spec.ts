@@ -2,7 +2,10 @@
 import { expect } from '@playwright/test'
 import { expectAllListed, expectOneRing, openTabs, test } from './tabs.ts'
 
-test('ten tabs are one ring, list each other, and hear what each says to all exactly once', async ({ app, context }) => {
+test('ten tabs are one ring, list each other, and hear what each says to all exactly once', async ({
+  app,
+  context,
+}) => {
   test.slow()
   const tabs = await openTabs(context, app.url, 'Ten', 10)
   await expectOneRing(tabs)

@@ -1,6 +1,7 @@
 /** Storage in the page (IndexedDB, by idb-keyval), or in memory where there is none: in Node, or in a private window. */
 import { createStore, del, get, set } from 'idb-keyval'
 import type { Storage } from '../ports.ts'
+import { memoryStorage } from '../xmpp/memory-storage.ts'
 
 export function pageStorage(): Storage {
   if (typeof indexedDB === 'undefined') return memoryStorage()
@@ -9,18 +10,5 @@ export function pageStorage(): Storage {
     get: (key) => get(key, store),
     set: (key, value) => set(key, value, store),
     delete: (key) => del(key, store),
-  }
-}
-
-export function memoryStorage(): Storage {
-  const values = new Map<string, unknown>()
-  return {
-    get: async (key) => values.get(key),
-    set: async (key, value) => {
-      values.set(key, value)
-    },
-    delete: async (key) => {
-      values.delete(key)
-    },
   }
 }
