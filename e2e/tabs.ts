@@ -102,7 +102,7 @@ export class Tab {
 
   async sayTo(address: Address, text: string): Promise<void> {
     const button = this.person(address).getByRole('button')
-    if ((await button.getAttribute('aria-pressed')) !== 'true') await button.click()
+    if ((await button.getAttribute('aria-pressed')) !== 'true') await button.press('Enter')
     await expect(this.page.getByTestId('to-all')).toBeVisible()
     await this.#say(text)
   }

@@ -16,6 +16,7 @@ export class ConnectionTable {
   version = 0
   private readonly byAddress = new Map<Address, Connection>()
   private readonly byChannel = new Map<ChannelId, Connection>()
+  private estimate = { version: -1, perSide: 0, size: 1 }
   private sortedVersion = -1
   private sortedStructured: Address[] = []
   private sortedAll: Address[] = []
@@ -97,6 +98,13 @@ export class ConnectionTable {
 
   /** How many nodes the ring has, from how densely our neighbours lie; exact while we know them all. */
   estimateSize(perSide: number): number {
+    if (this.estimate.version !== this.version || this.estimate.perSide !== perSide) {
+      this.estimate = { version: this.version, perSide, size: this.sizeByDensity(perSide) }
+    }
+    return this.estimate.size
+  }
+
+  private sizeByDensity(perSide: number): number {
     const known = this.structured().length + 1
     if (known <= 2 * perSide + 1) return known
     const left = this.neighboursOf(this.self, 'left', perSide).at(-1)

@@ -2,6 +2,7 @@
  * FrameIntake: what becomes of bytes that a channel brought. What cannot be read is dropped and counted; all else is
  * given to the part of the node that it is for. Nothing that a stranger sends may throw here.
  */
+import type { Address } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { Connector } from './connector.ts'
 import type { ChannelId } from './effects.ts'
@@ -34,8 +35,8 @@ export type IntakeParts = {
 }
 
 export interface FrameIntakeEvents {
-  /** Somebody names other neighbours than before. */
-  namesChanged(): void
+  /** Somebody names these neighbours, other than before, or estimates another size of the ring. */
+  named(neighbours: readonly Address[]): void
 }
 
 export class FrameIntake {
@@ -139,7 +140,9 @@ export class FrameIntake {
   private onStatus(connection: Connection, status: Status): void {
     const before = connection.status
     connection.status = status
-    if (before.size !== status.size || before.neighbours.join() !== status.neighbours.join()) this.events.namesChanged()
+    if (before.size !== status.size || before.neighbours.join() !== status.neighbours.join()) {
+      this.events.named(status.neighbours)
+    }
     if (before.roles === status.roles) return
     this.core.table.changed()
     this.core.emit({ type: 'peer', change: 'changed', address: connection.address })

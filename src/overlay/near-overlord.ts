@@ -58,6 +58,14 @@ export class NearOverlord {
     return [this.left[0], this.right[0]].every((address) => address && this.core.table.get(address)?.structured)
   }
 
+  /** Whether these names can change who is next to us: most of what is named lies elsewhere. */
+  concerns(names: readonly Address[]): boolean {
+    const [left, right] = [this.left.at(-1), this.right.at(-1)]
+    if (!left || !right || !this.allLinked) return true
+    const { address: self } = this.core.config
+    return names.some((name) => isBetween(name, self, left) || isBetween(name, right, self))
+  }
+
   /** To be called whenever the table or what others name has changed. */
   review(): void {
     const { table, config } = this.core
@@ -89,13 +97,17 @@ export class NearOverlord {
     for (const connection of this.surplus()) this.giveUp(connection)
   }
 
+  private get allLinked(): boolean {
+    return [...this.left, ...this.right].every((address) => this.core.table.get(address)?.structured)
+  }
+
   private giveUp(connection: Connection): void {
     connection.roles = withoutRole(connection.roles, NEAR)
     this.core.table.changed()
   }
 
   private giveUpPassing(): void {
-    if (![...this.left, ...this.right].every((address) => this.core.table.get(address)?.structured)) return
+    if (!this.allLinked) return
     for (const connection of this.core.table.all()) {
       const passing = hasRole(connection.roles, NEAR) && !this.wants(connection.address)
       if (passing && connection.channels.every(({ kind }) => kind === 'relay')) this.giveUp(connection)

@@ -113,8 +113,8 @@ export class Node implements NodeCore {
       this,
       { linker, linkKeeper, keepalive, packets, connector, requests, streams },
       {
-        namesChanged: () => {
-          this.namesChanged = true
+        named: (neighbours) => {
+          this.namesChanged ||= this.nearOverlord.concerns(neighbours)
         },
       },
     )

@@ -189,10 +189,9 @@ export class Driver {
 
   private sleep(): void {
     const deadlineMs = this.stopped ? undefined : this.node.deadlineMs
-    if (deadlineMs === this.sleeping?.untilMs) return
+    // Waking too early costs less than setting a timer anew for each frame that puts the deadline off.
+    if (deadlineMs === undefined || (this.sleeping && this.sleeping.untilMs <= deadlineMs)) return
     this.sleeping?.cancel()
-    this.sleeping = undefined
-    if (deadlineMs === undefined) return
     const cancel = this.clock.wakeAt(deadlineMs, () => {
       this.sleeping = undefined
       this.give({ type: 'wake' })
