@@ -1,4 +1,5 @@
 /** An account on a service that lets strangers make one, for tests in which somebody brings their own. */
+import { memoryStorage } from '../src/xmpp/memory-storage.ts'
 import { installNodeWebSocket } from '../src/xmpp/node-websocket.ts'
 import { XmppSession } from '../src/xmpp/session.ts'
 
@@ -6,18 +7,11 @@ export type Account = { jid: string; password: string }
 
 export async function makeAccount(service: string, domain: string): Promise<Account> {
   installNodeWebSocket()
-  // A session keeps the account that it has made, to use it the next time.
-  let kept: { username: string; password: string } | undefined
-  const storage = {
-    get: async () => kept,
-    set: async (_key: string, value: unknown) => {
-      kept = value as typeof kept
-    },
-    delete: async () => {},
-  }
+  const storage = memoryStorage()
   const session = new XmppSession({ service, domain, resource: 'maker', storage, random: Math.random })
   await session.start()
   await session.stop()
-  if (kept === undefined) throw new Error(`${domain} made no account.`)
-  return { jid: `${kept.username}@${domain}`, password: kept.password }
+  // A session keeps the account that it has made, to use it the next time.
+  const { username, password } = (await storage.get(`xmpp-account:${domain}`)) as Record<'username' | 'password', string>
+  return { jid: `${username}@${domain}`, password }
 }

@@ -36,9 +36,13 @@ export class LeafOverlord {
   private readonly linker: Linker
   private readonly candidates = new Map<Endpoint, Candidate>()
   private round = 0
+  /** When the next round begins; undefined while nobody was asked in this one. */
   private roundAtMs: number | undefined
+  /** When the grace of one who came after us ends. */
+  private graceEndsAtMs: number | undefined
   private probeAtMs: number | undefined
   private settled = false
+  /** How many were asked in this round. */
   private asked = 0
 
   constructor(core: NodeCore, linker: Linker) {
@@ -47,7 +51,9 @@ export class LeafOverlord {
   }
 
   get deadlineMs(): number | undefined {
-    return this.settled ? this.probeAtMs : this.roundAtMs
+    if (this.settled) return this.probeAtMs
+    if (this.roundAtMs === undefined || this.graceEndsAtMs === undefined) return this.roundAtMs ?? this.graceEndsAtMs
+    return Math.min(this.roundAtMs, this.graceEndsAtMs)
   }
 
   get known(): number {
@@ -68,8 +74,8 @@ export class LeafOverlord {
     this.candidates.set(endpoint, { endpoint, dialAfterMs })
     if (this.settled) return
     // Within a round's allowance a new candidate need not wait for the next one.
-    if (elder && this.asked < CANDIDATES_PER_ROUND && !this.core.table.ofEndpoint(endpoint)) this.ask(endpoint)
-    else this.roundAtMs = Math.min(this.roundAtMs ?? Number.POSITIVE_INFINITY, dialAfterMs + 1)
+    if (elder) this.askSome([endpoint])
+    else this.graceEndsAtMs = Math.min(this.graceEndsAtMs ?? dialAfterMs, dialAfterMs)
   }
 
   vanished(endpoint: Endpoint): void {
@@ -89,53 +95,67 @@ export class LeafOverlord {
   /** The ring is consistent as far as we see, or no longer. */
   review(connected: boolean): void {
     if (connected === this.settled) return
+    const { nowMs } = this.core
     this.settled = connected
     this.round = 0
     this.asked = 0
-    const { nowMs } = this.core
-    this.roundAtMs = connected || this.candidates.size === 0 ? undefined : nowMs
+    this.graceEndsAtMs = undefined
+    this.roundAtMs = connected ? undefined : nowMs
     this.probeAtMs = connected ? nowMs + this.fuzzy(SETTLED_PROBE_MS) : undefined
   }
 
   wake(): void {
     const { nowMs } = this.core
-    if (!this.settled && this.roundAtMs !== undefined && this.roundAtMs <= nowMs) this.startRound()
-    if (this.settled && this.probeAtMs !== undefined && this.probeAtMs <= nowMs) {
+    if (this.settled) {
+      if (this.probeAtMs === undefined || this.probeAtMs > nowMs) return
       this.probeAtMs = nowMs + this.fuzzy(SETTLED_PROBE_MS)
-      const [candidate] = this.draw(1)
-      if (candidate) this.ask(candidate.endpoint)
+      for (const endpoint of this.draw(1)) this.linker.dial(endpoint, undefined, LEAF)
       for (const connection of this.core.table.all()) this.dropIfUseless(connection)
+      return
+    }
+    if (this.roundAtMs !== undefined && this.roundAtMs <= nowMs) {
+      this.roundAtMs = undefined
+      this.asked = 0
+      this.askSome(this.draw(CANDIDATES_PER_ROUND))
+      // Those who cannot be asked yet may be in the next round.
+      if (this.roundAtMs === undefined && this.candidates.size > 0) this.roundAtMs = nowMs + this.roundDelayMs()
+    }
+    if (this.graceEndsAtMs !== undefined && this.graceEndsAtMs <= nowMs) {
+      this.graceEndsAtMs = undefined
+      this.askSome(this.draw(CANDIDATES_PER_ROUND))
     }
   }
 
-  private startRound(): void {
-    const delay = ROUND_DELAY_MS[Math.min(this.round, ROUND_DELAY_MS.length - 1)] as number
+  /** Asks as many as this round allows; the others wait for the next one. */
+  private askSome(endpoints: readonly Endpoint[]): void {
+    for (const endpoint of endpoints) {
+      if (this.core.table.ofEndpoint(endpoint)) continue
+      this.roundAtMs ??= this.core.nowMs + this.roundDelayMs()
+      if (this.asked >= CANDIDATES_PER_ROUND) return
+      this.asked++
+      this.linker.dial(endpoint, undefined, LEAF)
+    }
+  }
+
+  private roundDelayMs(): number {
+    const delayMs = ROUND_DELAY_MS[Math.min(this.round, ROUND_DELAY_MS.length - 1)] as number
     this.round++
-    this.asked = 0
-    this.roundAtMs = this.candidates.size > 0 ? this.core.nowMs + this.fuzzy(delay) : undefined
-    for (const candidate of this.draw(CANDIDATES_PER_ROUND)) this.ask(candidate.endpoint)
-  }
-
-  private ask(endpoint: Endpoint): void {
-    this.asked++
-    this.linker.dial(endpoint, undefined, LEAF)
-    if (this.roundAtMs === undefined && !this.settled) {
-      this.roundAtMs = this.core.nowMs + this.fuzzy(ROUND_DELAY_MS[0])
-    }
+    return this.fuzzy(delayMs)
   }
 
   /** Distinct candidates at random, of those that may be dialled and are not linked. */
-  private draw(count: number): Candidate[] {
+  private draw(count: number): Endpoint[] {
     const { nowMs, table } = this.core
     const linked = new Set<Endpoint>()
     for (const connection of table.all()) for (const endpoint of connection.endpoints) linked.add(endpoint)
-    const open = [...this.candidates.values()].filter(
-      ({ endpoint, dialAfterMs }) => dialAfterMs <= nowMs && !linked.has(endpoint) && !this.linker.isDialling(endpoint),
-    )
+    const open: Endpoint[] = []
+    for (const { endpoint, dialAfterMs } of this.candidates.values()) {
+      if (dialAfterMs <= nowMs && !linked.has(endpoint) && !this.linker.isDialling(endpoint)) open.push(endpoint)
+    }
     for (let index = 0; index < Math.min(count, open.length); index++) {
       const other = index + Math.floor(this.core.random() * (open.length - index))
-      const chosen = open[other] as Candidate
-      open[other] = open[index] as Candidate
+      const chosen = open[other] as Endpoint
+      open[other] = open[index] as Endpoint
       open[index] = chosen
     }
     return open.slice(0, count)

@@ -1,0 +1,99 @@
+import { describe, expect, test } from 'vitest'
+import { nodeAddress } from './address.ts'
+import type { Effect } from './effects.ts'
+import { endpointOf } from './endpoint.ts'
+import { Node } from './node.ts'
+import { seededRandom } from './seeded-random.ts'
+
+function makeNode(): Node {
+  const transports = [{ scheme: 'xmpp', kind: 'relay' as const }]
+  const address = nodeAddress(new Uint8Array(20).fill(40))
+  const config = { address, incarnation: 1, namespace: 'd'.repeat(40), perSide: 2, transports }
+  return new Node(config, seededRandom(3))
+}
+
+const dialled = (effects: Effect[]) => effects.flatMap((effect) => (effect.type === 'dial' ? [effect.endpoint] : []))
+
+/** Lets time pass and every dial fail; returns whom the node dialled, and when. */
+function pass(node: Node, fromMs: number, untilMs: number): { atMs: number; endpoint: string }[] {
+  const dials: { atMs: number; endpoint: string }[] = []
+  for (let now = node.deadlineMs; now !== undefined && now <= untilMs; now = node.deadlineMs) {
+    const atMs = Math.max(now, fromMs)
+    for (const effect of node.handle({ type: 'wake' }, atMs)) {
+      if (effect.type !== 'dial') continue
+      dials.push({ atMs, endpoint: effect.endpoint })
+      node.handle({ type: 'channel-closed', channel: effect.channel, reason: 'service-unavailable' }, atMs)
+    }
+  }
+  return dials
+}
+
+describe('a node that rendezvous shows six hundred elders at once', () => {
+  test('asks ten of them at once and no more', () => {
+    const node = makeNode()
+    const asked: string[] = []
+    for (let index = 0; index < 600; index++) {
+      const endpoint = endpointOf('xmpp', `peer${index}`)
+      asked.push(...dialled(node.handle({ type: 'candidate-appeared', endpoint, elder: true }, 0)))
+    }
+    expect(new Set(asked).size).toBe(10)
+    expect(asked).toHaveLength(10)
+  })
+
+  test('never asks more than ten in a round, and in the end about ten every ten seconds', () => {
+    const node = makeNode()
+    for (let index = 0; index < 600; index++) {
+      node.handle({ type: 'candidate-appeared', endpoint: endpointOf('xmpp', `peer${index}`), elder: true }, 0)
+    }
+    const dials = pass(node, 0, 120_000)
+    const rounds = roundsOf(dials)
+    for (const round of rounds) {
+      expect(round.length).toBeLessThanOrEqual(10)
+      expect(new Set(round.map(({ endpoint }) => endpoint)).size).toBe(round.length)
+    }
+    const late = dials.filter(({ atMs }) => atMs > 60_000)
+    expect(late.length).toBeGreaterThan(20)
+    expect(late.length).toBeLessThanOrEqual(120)
+  })
+})
+
+function roundsOf(dials: { atMs: number; endpoint: string }[]) {
+  const rounds = new Map<number, typeof dials>()
+  for (const dial of dials) rounds.set(dial.atMs, [...(rounds.get(dial.atMs) ?? []), dial])
+  return [...rounds.values()]
+}
+
+describe('a candidate that came after us', () => {
+  test('is left to dial us first, and dialled when it does not', () => {
+    const node = makeNode()
+    const endpoint = endpointOf('xmpp', 'younger')
+    expect(dialled(node.handle({ type: 'candidate-appeared', endpoint, elder: false }, 0))).toEqual([])
+    const dials = pass(node, 0, 5_000)
+    expect(dials[0]?.endpoint).toBe(endpoint)
+    expect(dials[0]?.atMs).toBeGreaterThan(500)
+  })
+
+  test('is not dialled any more when it has vanished', () => {
+    const node = makeNode()
+    const endpoint = endpointOf('xmpp', 'younger')
+    node.handle({ type: 'candidate-appeared', endpoint, elder: false }, 0)
+    node.handle({ type: 'candidate-vanished', endpoint }, 10)
+    expect(pass(node, 10, 60_000)).toEqual([])
+  })
+})
+
+describe('candidates', () => {
+  test('of an unknown scheme are dropped and counted', () => {
+    const node = makeNode()
+    node.handle({ type: 'candidate-appeared', endpoint: endpointOf('carrier-pigeon', 'x'), elder: true }, 0)
+    expect(node.counters.get('candidate: unknown scheme')).toBe(1)
+  })
+
+  test('beyond the limit are dropped and counted', () => {
+    const node = makeNode()
+    for (let index = 0; index < 2_010; index++) {
+      node.handle({ type: 'candidate-appeared', endpoint: endpointOf('xmpp', `peer${index}`), elder: false }, 0)
+    }
+    expect(node.counters.get('candidate: too many')).toBe(10)
+  })
+})
