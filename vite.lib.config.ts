@@ -17,7 +17,7 @@ export default defineConfig({
     target: 'es2022',
     sourcemap: true,
     lib: { entry: ENTRY, formats: ['es'], fileName: 'index' },
-    rolldownOptions: { output: { minify: true } },
+    rolldownOptions: { output: { minify: true }, checks: { pluginTimings: false } },
   },
   plugins: [declarations()],
 })

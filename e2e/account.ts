@@ -5,13 +5,16 @@ import { XmppSession } from '../src/xmpp/session.ts'
 
 export type Account = { jid: string; password: string }
 
-export async function makeAccount(service: string, domain: string): Promise<Account> {
+export async function makeAccount({ service, domain }: { service: string; domain: string }): Promise<Account> {
   installNodeWebSocket()
   const storage = memoryStorage()
   const session = new XmppSession({ service, domain, resource: 'maker', storage, random: Math.random })
   await session.start()
   await session.stop()
   // A session keeps the account that it has made, to use it the next time.
-  const { username, password } = (await storage.get(`xmpp-account:${domain}`)) as Record<'username' | 'password', string>
+  const { username, password } = (await storage.get(`xmpp-account:${domain}`)) as Record<
+    'username' | 'password',
+    string
+  >
   return { jid: `${username}@${domain}`, password }
 }

@@ -50,9 +50,10 @@ export class Connector {
     return earliest
   }
 
-  isShunned(address: Address): boolean {
-    const until = this.shunned.get(address)
-    return until !== undefined && until > this.core.nowMs
+  /** Undefined for a node that may be asked for. */
+  shunnedUntilMs(address: Address): number | undefined {
+    const untilMs = this.shunned.get(address)
+    return untilMs !== undefined && untilMs > this.core.nowMs ? untilMs : undefined
   }
 
   /** For a while nobody's word makes us look for this node. */
@@ -66,7 +67,7 @@ export class Connector {
   /** `informer` is connected to the node, as far as we know, and passes our request on. */
   connect(address: Address, role: RoleBits, informer: Connection): void {
     if (address === this.core.config.address || this.core.table.get(address) || this.wanted.has(address)) return
-    if (this.wanted.size >= MAX_WANTED || this.isShunned(address)) return
+    if (this.wanted.size >= MAX_WANTED || this.shunnedUntilMs(address) !== undefined) return
     const wanted: Wanted = { role, dialAtMs: undefined, endpoints: [] }
     this.wanted.set(address, wanted)
     this.requests.ask(

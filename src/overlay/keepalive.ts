@@ -14,12 +14,12 @@ import type { Connection } from './connection.ts'
 import type { ChannelId } from './effects.ts'
 import type { NodeCore } from './node-core.ts'
 
-/** Together with DEAD_MS at most 4 s of silence: a killed tab is to be noticed within 5 s. */
+/** Together with DEAD_MS at most 3.5 s of silence: a killed tab is to be noticed within 5 s. */
 const KEEPALIVE_MS = 1_500
 /** Each probe over a relay costs the XMPP service two stanzas. */
 const KEEPALIVE_RELAY_MS = 2_000
 const SUSPECT_MS = 1_000
-const DEAD_MS = 2_500
+const DEAD_MS = 2_000
 /** Where the service says that it is gone, a live node has one round trip to say that it is not. */
 const DOUBT_DEAD_MS = 1_500
 /** A throttled relay takes seconds for a round trip (measured on Prosody at 10 kB/s); so it is while none is known. */

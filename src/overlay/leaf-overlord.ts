@@ -27,6 +27,8 @@ const SETTLED_PROBE_MS = 30_000
 const MAX_CANDIDATES = 2_000
 /** A candidate that failed is left alone for so long. */
 const FAILED_MS = 10_000
+/** One whose link fell silent may be back at once: perhaps it was we who slept. */
+const SUSPECT_MS = 1_000
 const LEAF_KEPT_MS = 20_000
 
 type Candidate = { endpoint: Endpoint; dialAfterMs: number }
@@ -83,13 +85,12 @@ export class LeafOverlord {
   }
 
   failed(endpoint: Endpoint): void {
-    const candidate = this.candidates.get(endpoint)
-    if (candidate) candidate.dialAfterMs = this.core.nowMs + FAILED_MS
+    this.putOff(endpoint, FAILED_MS)
   }
 
   /** Somebody at these endpoints fell silent: others come first. */
   suspect(endpoints: readonly Endpoint[]): void {
-    for (const endpoint of endpoints) this.failed(endpoint)
+    for (const endpoint of endpoints) this.putOff(endpoint, SUSPECT_MS)
   }
 
   /** The ring is consistent as far as we see, or no longer. */
@@ -117,13 +118,27 @@ export class LeafOverlord {
       this.roundAtMs = undefined
       this.asked = 0
       this.askSome(this.draw(CANDIDATES_PER_ROUND))
-      // Those who cannot be asked yet may be in the next round.
-      if (this.roundAtMs === undefined && this.candidates.size > 0) this.roundAtMs = nowMs + this.roundDelayMs()
+      // A round in which nobody could be asked is none: it begins when somebody can.
+      this.roundAtMs ??= this.earliestOpenMs()
     }
     if (this.graceEndsAtMs !== undefined && this.graceEndsAtMs <= nowMs) {
       this.graceEndsAtMs = undefined
       this.askSome(this.draw(CANDIDATES_PER_ROUND))
     }
+  }
+
+  private putOff(endpoint: Endpoint, forMs: number): void {
+    const candidate = this.candidates.get(endpoint)
+    if (candidate) candidate.dialAfterMs = Math.max(candidate.dialAfterMs, this.core.nowMs + forMs)
+  }
+
+  private earliestOpenMs(): number | undefined {
+    let earliest: number | undefined
+    for (const { endpoint, dialAfterMs } of this.candidates.values()) {
+      if (this.core.table.ofEndpoint(endpoint)) continue
+      if (earliest === undefined || dialAfterMs < earliest) earliest = dialAfterMs
+    }
+    return earliest === undefined ? undefined : Math.max(earliest, this.core.nowMs + ROUND_DELAY_MS[0])
   }
 
   /** Asks as many as this round allows; the others wait for the next one. */

@@ -33,6 +33,8 @@ export class NearOverlord {
   private readonly soughtThrough = new WeakSet<Connection>()
   private seeking = 0
   private seekAtMs: number | undefined
+  /** When somebody who is named, and lately proved dead, may be believed in again. */
+  private believeAtMs: number | undefined
   private quietSinceMs = 0
   private linked = ''
   private hasSurplus = false
@@ -92,6 +94,7 @@ export class NearOverlord {
   }
 
   wake(): void {
+    if (this.believeAtMs !== undefined && this.believeAtMs <= this.core.nowMs) this.review()
     if (this.seekAtMs !== undefined && this.seekAtMs <= this.core.nowMs) this.seekOwnPlace()
     if (!this.hasSurplus || this.quietSinceMs + TRIM_DELAY_MS > this.core.nowMs) return
     for (const connection of this.surplus()) this.giveUp(connection)
@@ -129,11 +132,14 @@ export class NearOverlord {
     const left = enough ? (nearestOn(linked, self, 'left', config.perSide).at(-1) as Address) : self
     const right = enough ? (nearestOn(linked, self, 'right', config.perSide).at(-1) as Address) : self
     const informers = new Map<Address, Connection>()
+    this.believeAtMs = undefined
     for (const connection of table.all()) {
       for (const address of connection.status.neighbours) {
         if (enough && !isBetween(address, self, left) && !isBetween(address, right, self)) continue
         if (address === self || informers.has(address) || table.get(address)) continue
-        if (!this.connector.isShunned(address)) informers.set(address, connection)
+        const untilMs = this.connector.shunnedUntilMs(address)
+        if (untilMs === undefined) informers.set(address, connection)
+        else this.believeAtMs = Math.min(untilMs, this.believeAtMs ?? untilMs)
       }
     }
     return informers

@@ -31,8 +31,8 @@ import { StatusReporter } from './status-reporter.ts'
 import { Upgrader } from './upgrader.ts'
 import { encodeFrame, type Frame, MAX_NEIGHBOURS, type Packet, type Status } from './wire.ts'
 
-/** A node that said goodbye or fell silent is not looked for, though others may name it until they notice. */
-const GONE_SHUNNED_MS = 10_000
+/** Others may name a node that fell silent until they notice it, too; yet it may have slept and be back. */
+const SILENT_SHUNNED_MS = 2_500
 /** The parts settle within a step or two of each other; more would be two parts in dispute. */
 const MAX_REVIEWS = 8
 
@@ -291,7 +291,7 @@ export class Node implements NodeCore {
     this.keepalive.forget(connection)
     this.reporter.forget(connection)
     if (loss === 'left') {
-      this.connector.shun(connection.address, GONE_SHUNNED_MS)
+      this.connector.shun(connection.address, SILENT_SHUNNED_MS)
       this.leafOverlord.suspect(connection.endpoints)
     }
     this.emit({ type: 'peer', change: loss, address: connection.address })

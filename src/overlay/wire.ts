@@ -224,10 +224,8 @@ function readFrame(type: Frame['type'], reader: ByteReader): Frame | undefined {
     case 'ping':
     case 'pong':
       return { type, nonce: reader.u32() }
-    case 'retire': {
-      const unused = reader.u8()
-      return unused > 1 ? undefined : { type, unused: unused === 1 }
-    }
+    case 'retire':
+      return { type, unused: reader.u8() === 1 }
     case 'goodbye':
       return { type }
     case 'endpoints':
@@ -289,7 +287,7 @@ export function decodeRequest(payload: Uint8Array): Request | undefined {
   const id = reader.u32()
   const via = reader.nodeAddress()
   const method = reader.u8()
-  const role = readRoles(reader)
+  const role = (reader.u8() & ALL_ROLES) as RoleBits
   const endpoints = readEndpoints(reader)
   if (!reader.complete || method !== CONNECT) return undefined
   return { id, via: via === NOBODY ? undefined : via, method: 'connect', role, endpoints }
@@ -355,9 +353,7 @@ export function encodeReset(stream: number): Uint8Array {
 }
 
 export function decodeReset(payload: Uint8Array): number | undefined {
-  const reader = new ByteReader(payload)
-  const stream = reader.u32()
-  return reader.complete ? stream : undefined
+  return payload.length === 4 ? new ByteReader(payload).u32() : undefined
 }
 
 // ------------------------------------------------------------------------------------------ shared fields
@@ -391,7 +387,7 @@ function writeStatus(writer: ByteWriter, status: Status): void {
 }
 
 function readStatus(reader: ByteReader): Status {
-  const roles = readRoles(reader)
+  const roles = (reader.u8() & ALL_ROLES) as RoleBits
   const flags = reader.u8()
   const size = reader.u16()
   const count = reader.u8()
@@ -399,8 +395,4 @@ function readStatus(reader: ByteReader): Status {
   const neighbours: Address[] = []
   for (let index = 0; index < count && !reader.failed; index++) neighbours.push(reader.nodeAddress())
   return { roles, hidden: (flags & 1) === 1, size, neighbours }
-}
-
-function readRoles(reader: ByteReader): RoleBits {
-  return (reader.u8() & ALL_ROLES) as RoleBits
 }

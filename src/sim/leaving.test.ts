@@ -120,3 +120,25 @@ describe('a hidden tab', () => {
     expect(linksTo(world, sleeper.address)).toBe(0)
   })
 })
+
+describe('a node that slept until the others gave it up', () => {
+  test('is back in the ring within five seconds of waking', () => {
+    for (const seed of seeds(8)) {
+      const world = formed(seed, 3)
+      const [sleeper] = world.nodes as [Inhabitant]
+      const others = world.nodes.slice(1)
+      // While it sleeps the others close their links; when it wakes it finds that all its channels are gone.
+      for (const { node, driver } of others) {
+        const connection = node.table.get(sleeper.address)
+        for (const { id } of connection?.channels ?? []) {
+          driver.channels.get(id)?.close('silent')
+          driver.give({ type: 'channel-closed', channel: id, reason: 'silent' })
+        }
+      }
+      world.runUntil(() => sleeper.node.table.size === 0, 1_000)
+      expect({ seed, links: sleeper.node.table.size }).toEqual({ seed, links: 0 })
+      world.runUntil(() => world.isOneRing, 5_000)
+      expect({ seed, why: world.whyNoRing() }).toEqual({ seed, why: undefined })
+    }
+  })
+})

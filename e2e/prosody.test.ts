@@ -1,5 +1,6 @@
-/** Do strangers meet on a server that others wrote as they do on the embedded service? The same contract, on a real Prosody. */
+/** Is a server that others wrote as good as the embedded service? The same contracts, on a real Prosody. */
 import { rendezvousContract } from '../src/rendezvous/contract.ts'
+import { resumptionContract } from '../src/xmpp/resumption-contract.ts'
 import { startProsody } from './prosody.ts'
 
 rendezvousContract('Prosody', async () => {
@@ -9,4 +10,9 @@ rendezvousContract('Prosody', async () => {
     registering: { service, domain },
     close: stop,
   }
+})
+
+resumptionContract('Prosody', async () => {
+  const { service, domain, stop } = await startProsody()
+  return { service, domain, close: stop }
 })
