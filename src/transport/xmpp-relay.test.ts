@@ -24,11 +24,19 @@ afterEach(() => {
 })
 
 describe('a relay channel', () => {
-  it('sends its first frame in the turn in which it is dialled', () => {
+  it('sends what one turn gives it before the next turn, in one piece', async () => {
     const near = record(relay(A).dial(TO_B))
     near.channel.send(Uint8Array.of(1, 2, 3))
-    expect(pieces()).toMatchObject([{ seq: 0, payload: Uint8Array.of(0, 0, 0, 3, 1, 2, 3) }])
-    expect(near.events).toEqual([])
+    near.channel.send(Uint8Array.of(4))
+    await Promise.resolve()
+    expect(pieces()).toMatchObject([{ seq: 0, payload: Uint8Array.of(0, 0, 0, 3, 1, 2, 3, 0, 0, 0, 1, 4) }])
+  })
+
+  it('sends what is left at once when it is closed, as a page that goes has no other turn', () => {
+    const near = record(relay(A).dial(TO_B))
+    near.channel.send(Uint8Array.of(1))
+    near.channel.close('gone')
+    expect(pieces()).toMatchObject([{ seq: 0, payload: Uint8Array.of(0, 0, 0, 1, 1), close: true }])
   })
 
   it('is open at once, because there is nothing to wait for', async () => {
