@@ -23,10 +23,21 @@ export function parseAddress(text: string): Address | undefined {
   return /^[0-9a-f]{39}[02468ace]$/.test(text) ? (text as Address) : undefined
 }
 
+/** The same few addresses are read again and again, each frame having some: they are written out once. */
+const recent: ({ bytes: Uint8Array; address: Address } | undefined)[] = Array(256).fill(undefined)
+
 /** Reads 20 bytes as they stand, of whatever class. */
 export function addressFromBytes(bytes: Uint8Array, offset = 0): Address {
+  const slot = bytes[offset] as number
+  const known = recent[slot]
+  if (known) {
+    let index = 1
+    while (index < ADDRESS_BYTES && known.bytes[index] === bytes[offset + index]) index++
+    if (index === ADDRESS_BYTES) return known.address
+  }
   let text = ''
   for (let index = offset; index < offset + ADDRESS_BYTES; index++) text += HEX[bytes[index] as number]
+  recent[slot] = { bytes: bytes.slice(offset, offset + ADDRESS_BYTES), address: text as Address }
   return text as Address
 }
 

@@ -16,17 +16,19 @@ import type { BroadcastContent } from './broadcast.ts'
 import type { SendFailure, Ticket } from './effects.ts'
 import { IncomingStream } from './incoming-stream.ts'
 import type { NodeCore } from './node-core.ts'
+import { timeToLive } from './routing.ts'
 import {
   type Content,
   encodeReset,
   encodeStreamAck,
-  encodeStreamData,
+  encodeStreamPacket,
+  patchStreamPacket,
   type StreamAck,
   type StreamData,
 } from './wire.ts'
 
 /** Bytes in flight. Direct: a fast link's bandwidth times its delay; relay: what one can lose without grief. Guesses. */
-const WINDOW_BYTES = { direct: 4_194_304, relay: 16_384, routed: 65_536 } as const
+const WINDOW_BYTES = { direct: 1_048_576, relay: 16_384, routed: 65_536 } as const
 /** Bytes that may wait for one node. */
 export const MAX_QUEUED_BYTES = 16_777_216
 const RESEND_FIRST_MS = 1_000
@@ -37,7 +39,14 @@ const MAX_STREAMS = 4_096
 /** Counted for each message beside its data. */
 const MESSAGE_OVERHEAD_BYTES = 64
 
-type Message = { content: Content; bytes: number; ticket: Ticket | undefined }
+type Message = {
+  /** The whole packet, made when the message was given; its head is set anew each time that it is sent. */
+  packet: Uint8Array
+  isSent: boolean
+  bytes: number
+  broadcast: BroadcastContent | undefined
+  ticket: Ticket | undefined
+}
 
 type Outgoing = {
   to: Address
@@ -62,7 +71,12 @@ export type Path = { kind: 'direct' | 'relay' | 'routed'; congested: boolean } |
 export interface MessageStreamsEvents {
   pathTo(address: Address): Path
   received(from: Address, content: Content): void
-  settled(to: Address, content: Content, ticket: Ticket | undefined, failure: SendFailure | undefined): void
+  settled(
+    to: Address,
+    broadcast: BroadcastContent | undefined,
+    ticket: Ticket | undefined,
+    failure: SendFailure | undefined,
+  ): void
 }
 
 export class MessageStreams {
@@ -91,12 +105,15 @@ export class MessageStreams {
   send(to: Address, content: Content, ticket: Ticket | undefined): void {
     const outgoing = this.outgoing.get(to) ?? this.open(to)
     const bytes = content.data.length + MESSAGE_OVERHEAD_BYTES
+    const broadcast = content.type === 'broadcast' ? content : undefined
     if (!outgoing || outgoing.queuedBytes + bytes > MAX_QUEUED_BYTES) {
-      this.events.settled(to, content, ticket, 'too-much-unsent')
+      this.events.settled(to, broadcast, ticket, 'too-much-unsent')
       return
     }
+    const head = { source: this.core.config.address, destination: to, ttl: 0 }
+    const packet = encodeStreamPacket({ stream: 0, sequence: 0, ackStream: 0, ack: 0, content }, head)
     if (outgoing.messages.length === 0) outgoing.failAtMs = this.core.nowMs + SEND_TIMEOUT_MS
-    outgoing.messages.push({ content, bytes, ticket })
+    outgoing.messages.push({ packet, isSent: false, bytes, broadcast, ticket })
     outgoing.queuedBytes += bytes
     this.pump(outgoing)
   }
@@ -138,7 +155,7 @@ export class MessageStreams {
     outgoing.resendDelayMs = RESEND_FIRST_MS
     outgoing.resendAtMs = undefined
     this.pump(outgoing)
-    for (const { content, ticket } of done) this.events.settled(from, content, ticket, undefined)
+    for (const { broadcast, ticket } of done) this.events.settled(from, broadcast, ticket, undefined)
   }
 
   /** The receiver knows nothing of the stream: what it has not acknowledged begins a new one. */
@@ -190,8 +207,8 @@ export class MessageStreams {
   }
 
   unsettledBroadcasts(to: Address): BroadcastContent[] {
-    const contents = this.outgoing.get(to)?.messages.map(({ content }) => content) ?? []
-    return contents.filter((content) => content.type === 'broadcast')
+    const broadcasts = this.outgoing.get(to)?.messages.map(({ broadcast }) => broadcast) ?? []
+    return broadcasts.filter((broadcast) => broadcast !== undefined)
   }
 
   /** Gives up what is unsettled to one node; later messages begin a new stream. */
@@ -199,7 +216,7 @@ export class MessageStreams {
     const outgoing = this.outgoing.get(to)
     if (!outgoing) return
     this.outgoing.delete(to)
-    for (const { content, ticket } of outgoing.messages) this.events.settled(to, content, ticket, failure)
+    for (const { broadcast, ticket } of outgoing.messages) this.events.settled(to, broadcast, ticket, failure)
   }
 
   failEverything(failure: SendFailure): void {
@@ -233,22 +250,26 @@ export class MessageStreams {
     if (outgoing.sent === outgoing.messages.length) return
     const path = this.events.pathTo(outgoing.to)
     if (!path || path.congested) return
+    const ttl = timeToLive(this.core.table.estimateSize(this.core.config.perSide))
     while (outgoing.sent < outgoing.messages.length) {
       const message = outgoing.messages[outgoing.sent] as Message
       if (outgoing.sent > 0 && outgoing.sentBytes + message.bytes > WINDOW_BYTES[path.kind]) break
       const incoming = this.incoming.get(outgoing.to)
-      const payload = encodeStreamData({
+      // What was sent once may still be in somebody's hands.
+      if (message.isSent) message.packet = message.packet.slice()
+      message.isSent = true
+      patchStreamPacket(message.packet, {
         stream: outgoing.stream,
         sequence: outgoing.first + outgoing.sent,
         ackStream: incoming?.id ?? 0,
         ack: incoming?.acknowledge(this.core.nowMs) ?? 0,
-        content: message.content,
+        ttl,
       })
       outgoing.sent++
       outgoing.sentBytes += message.bytes
       outgoing.reached = Math.max(outgoing.reached, outgoing.first + outgoing.sent)
       if (path.kind === 'routed') outgoing.resendAtMs ??= this.core.nowMs + outgoing.resendDelayMs
-      this.core.sendPacket({ mode: 'exact', body: 'data', destination: outgoing.to, payload })
+      this.core.sendEncoded({ mode: 'exact', body: 'data', destination: outgoing.to }, message.packet)
     }
   }
 

@@ -40,6 +40,8 @@ export interface NodeCore {
   sendTo(connection: Connection, frame: Frame): void
   /** Routes a packet of our own. False when there is nowhere to send it. */
   sendPacket(packet: Omit<Packet, 'type' | 'hops' | 'ttl' | 'source'>): boolean
+  /** The same for a packet that is encoded already. */
+  sendEncoded(packet: Pick<Packet, 'mode' | 'body' | 'destination'>, bytes: Uint8Array): boolean
   /** What we tell this node of ourselves. */
   statusFor(address: Address): Status
 }

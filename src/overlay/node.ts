@@ -98,8 +98,8 @@ export class Node implements NodeCore {
         if (content.type === 'broadcast') this.broadcast.received(content)
         else this.emit({ type: 'deliver', from, data: content.data, broadcast: false })
       },
-      settled: (to, content, ticket, failure) => {
-        if (content.type === 'broadcast') this.broadcast.settled(to, content, failure !== undefined)
+      settled: (to, broadcast, ticket, failure) => {
+        if (broadcast) this.broadcast.settled(to, broadcast, failure !== undefined)
         else if (ticket !== undefined) this.emit({ type: 'settle', ticket, failure })
       },
     })
@@ -349,6 +349,10 @@ export class Node implements NodeCore {
 
   sendPacket(packet: Omit<Packet, 'type' | 'hops' | 'ttl' | 'source'>): boolean {
     return this.packets.send(packet)
+  }
+
+  sendEncoded(packet: Pick<Packet, 'mode' | 'body' | 'destination'>, bytes: Uint8Array): boolean {
+    return this.packets.sendEncoded(packet, bytes)
   }
 
   statusFor(address: Address): Status {

@@ -33,14 +33,18 @@ export class PacketSwitch {
 
   /** False when there is nowhere to send it. */
   send(packet: Omit<Packet, 'type' | 'hops' | 'ttl' | 'source'>): boolean {
-    const bytes = routableFrame(this.core, packet)
-    const whole: Packet = { type: 'packet', hops: 0, ttl: 255, source: this.core.config.address, ...packet }
-    const { next } = route(whole, this.core.table, undefined)
+    return this.sendEncoded(packet, routableFrame(this.core, packet))
+  }
+
+  /** The same for a packet that is encoded already. */
+  sendEncoded(packet: Pick<Packet, 'mode' | 'body' | 'destination'>, bytes: Uint8Array): boolean {
+    const { address: source } = this.core.config
+    const { next } = route({ ...packet, hops: 0, ttl: 255, source }, this.core.table, undefined)
     if (next) return this.transmit(next, bytes)
     const leaf = this.leaf()
     if (!leaf || packet.body === 'forward') return false
     const wrapped = { mode: 'exact', body: 'forward', destination: leaf, payload: bytes } as const
-    return this.transmit(leaf, encodeFrame({ type: 'packet', hops: 0, ttl: 1, source: whole.source, ...wrapped }))
+    return this.transmit(leaf, encodeFrame({ type: 'packet', hops: 0, ttl: 1, source, ...wrapped }))
   }
 
   private handle(packet: Packet, bytes: Uint8Array, previous: Address | undefined, wrapping: number): void {

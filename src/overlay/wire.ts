@@ -34,14 +34,13 @@
  */
 import type { Address } from './address.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
-import { type Endpoint, MAX_ENDPOINT_LENGTH, parseEndpoint } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
 import { ALL_ROLES, type RoleBits } from './role.ts'
+import { readEndpoints, readStatus, type Status, writeEndpoints, writeStatus } from './wire-fields.ts'
+
+export { MAX_ENDPOINTS, MAX_NEIGHBOURS, type Status } from './wire-fields.ts'
 
 export const WIRE_VERSION = 0
-/** Brunet sends 12 (reference constant of ConnectToMessage); a tab has a few schemes at most. */
-export const MAX_ENDPOINTS = 8
-/** Neighbours named in one status: four on either side of whom it is sent to. */
-export const MAX_NEIGHBOURS = 8
 /** A type byte, four bytes of header and two addresses. */
 export const PACKET_HEADER_BYTES = 45
 
@@ -53,15 +52,6 @@ export type Mode = (typeof MODES)[number]
 
 const BODIES = ['request', 'reply', 'forward', 'data', 'ack', 'reset'] as const
 export type Body = (typeof BODIES)[number]
-
-export type Status = {
-  roles: RoleBits
-  hidden: boolean
-  /** The sender's estimate of the number of nodes, at most 65 535. */
-  size: number
-  /** The sender's links that are nearest to the receiver. */
-  neighbours: Address[]
-}
 
 export type Packet = {
   type: 'packet'
@@ -307,9 +297,41 @@ export function decodeReply(payload: Uint8Array): Reply | undefined {
 }
 
 export function encodeStreamData(data: StreamData): Uint8Array {
+  const writer = new ByteWriter(128)
+  writeStreamData(writer, data)
+  return writer.finish()
+}
+
+const STREAM_OFFSET = PACKET_HEADER_BYTES
+const TTL_OFFSET = 3
+
+/** The whole packet at once: what is sent in bulk is copied once and never more. */
+export function encodeStreamPacket(
+  data: StreamData,
+  head: { source: Address; destination: Address; ttl: number },
+): Uint8Array {
   const { content } = data
-  const writer = new ByteWriter(17 + (content.type === 'message' ? 0 : 64) + content.data.length)
-  writer.u32(data.stream).u32(data.sequence).u32(data.ackStream).u32(data.ack)
+  const bytes = PACKET_HEADER_BYTES + 17 + (content.type === 'message' ? 0 : 64) + content.data.length
+  const writer = new ByteWriter(bytes).u8(FRAMES.indexOf('packet'))
+  writer.u8(MODES.indexOf('exact')).u8(0).u8(head.ttl).u8(BODIES.indexOf('data'))
+  writer.address(head.source).address(head.destination)
+  writeStreamData(writer, data)
+  return writer.finish()
+}
+
+/** Sets what may have changed since the packet was encoded. */
+export function patchStreamPacket(bytes: Uint8Array, now: Omit<StreamData, 'content'> & { ttl: number }): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset)
+  bytes[HOPS_OFFSET] = 0
+  bytes[TTL_OFFSET] = now.ttl
+  view.setUint32(STREAM_OFFSET, now.stream)
+  view.setUint32(STREAM_OFFSET + 4, now.sequence)
+  view.setUint32(STREAM_OFFSET + 8, now.ackStream)
+  view.setUint32(STREAM_OFFSET + 12, now.ack)
+}
+
+function writeStreamData(writer: ByteWriter, { content, ...head }: StreamData): void {
+  writer.u32(head.stream).u32(head.sequence).u32(head.ackStream).u32(head.ack)
   if (content.type === 'message') writer.u8(0)
   else
     writer
@@ -318,7 +340,7 @@ export function encodeStreamData(data: StreamData): Uint8Array {
       .u32(content.id)
       .address(content.after ?? NOBODY)
       .address(content.until)
-  return writer.raw(content.data).finish()
+  writer.raw(content.data)
 }
 
 export function decodeStreamData(payload: Uint8Array): StreamData | undefined {
@@ -354,45 +376,4 @@ export function encodeReset(stream: number): Uint8Array {
 
 export function decodeReset(payload: Uint8Array): number | undefined {
   return payload.length === 4 ? new ByteReader(payload).u32() : undefined
-}
-
-// ------------------------------------------------------------------------------------------ shared fields
-
-function writeEndpoints(writer: ByteWriter, endpoints: readonly Endpoint[]): void {
-  const sent = endpoints.slice(0, MAX_ENDPOINTS)
-  writer.u8(sent.length)
-  for (const endpoint of sent) writer.text(endpoint)
-}
-
-/** Endpoints that cannot be read are left out: a newer node may know schemes that we do not. */
-function readEndpoints(reader: ByteReader): Endpoint[] {
-  const count = reader.u8()
-  if (count > MAX_ENDPOINTS) reader.failed = true
-  const endpoints: Endpoint[] = []
-  for (let index = 0; index < count && !reader.failed; index++) {
-    const endpoint = parseEndpoint(reader.text(4 * MAX_ENDPOINT_LENGTH))
-    if (endpoint) endpoints.push(endpoint)
-  }
-  return endpoints
-}
-
-function writeStatus(writer: ByteWriter, status: Status): void {
-  const neighbours = status.neighbours.slice(0, MAX_NEIGHBOURS)
-  writer
-    .u8(status.roles)
-    .u8(status.hidden ? 1 : 0)
-    .u16(Math.min(status.size, 65_535))
-    .u8(neighbours.length)
-  for (const neighbour of neighbours) writer.address(neighbour)
-}
-
-function readStatus(reader: ByteReader): Status {
-  const roles = (reader.u8() & ALL_ROLES) as RoleBits
-  const flags = reader.u8()
-  const size = reader.u16()
-  const count = reader.u8()
-  if (count > MAX_NEIGHBOURS) reader.failed = true
-  const neighbours: Address[] = []
-  for (let index = 0; index < count && !reader.failed; index++) neighbours.push(reader.nodeAddress())
-  return { roles, hidden: (flags & 1) === 1, size, neighbours }
 }

@@ -94,17 +94,27 @@ export class Driver {
     } finally {
       this.running = false
     }
-    this.sleep()
+  }
+
+  /** Whether an input that is given now waits for others. */
+  get busy(): boolean {
+    return this.running
   }
 
   private run(): void {
     for (;;) {
       const input = this.inputs.shift()
-      if (input) this.step(input)
+      if (input) {
+        this.step(input)
+        continue
+      }
+      const deadlineMs = this.stopped ? undefined : this.node.deadlineMs
       // What is due already, such as acknowledgements that no answer carried, follows the inputs that are waiting.
-      else if (!this.stopped && (this.node.deadlineMs ?? Number.POSITIVE_INFINITY) <= this.clock.now()) {
-        this.step({ type: 'wake' })
-      } else return
+      if (deadlineMs !== undefined && deadlineMs <= this.clock.now()) this.step({ type: 'wake' })
+      else {
+        this.sleep(deadlineMs)
+        return
+      }
     }
   }
 
@@ -187,8 +197,7 @@ export class Driver {
     })
   }
 
-  private sleep(): void {
-    const deadlineMs = this.stopped ? undefined : this.node.deadlineMs
+  private sleep(deadlineMs: number | undefined): void {
     // Waking too early costs less than setting a timer anew for each frame that puts the deadline off.
     if (deadlineMs === undefined || (this.sleeping && this.sleeping.untilMs <= deadlineMs)) return
     this.sleeping?.cancel()

@@ -10,6 +10,8 @@ type Link = {
   openBare(): Promise<void>
   /** Milliseconds until the other page has all of it. */
   bulk(side: Side, task: { bytes: number; messageBytes: number }): Promise<number>
+  /** What the ring has counted, to see what a slow run was busy with. */
+  counters(): Record<string, number>
   /** Median over batches of so many round trips of 32 bytes in all, in milliseconds. */
   roundTrip(side: Side, count: number): Promise<number>
 }
@@ -96,6 +98,7 @@ window.link = {
     await done
     return performance.now() - startMs
   },
+  counters: () => ring?.snapshot().counters ?? {},
   async roundTrip(side, count) {
     const batches: number[] = []
     const message = new Uint8Array(TRIP_BYTES)
