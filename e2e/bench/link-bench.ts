@@ -19,7 +19,7 @@ export type LinkFigures = {
 
 const BULK_BYTES = 64 * 2 ** 20
 const MESSAGE_BYTES = 16 * 2 ** 10
-const ROUND_TRIPS = 500
+const ROUND_TRIPS = 2_000
 
 export async function benchLink(options: { repeats: number; log: (line: string) => void }): Promise<LinkFigures> {
   const { repeats, log } = options

@@ -4,8 +4,8 @@ import type { Content } from './wire.ts'
 /** Messages that may wait for an earlier one. */
 const MAX_WAITING = 1_024
 /** In bulk one acknowledgement for so many bytes, or after so long, is enough. */
-const ACK_EVERY_BYTES = 131_072
-const ACK_DELAY_MS = 5
+const ACK_EVERY_BYTES = 262_144
+const ACK_DELAY_MS = 20
 /** Where each packet costs others something, an acknowledgement waits for a message that can carry it. A guess. */
 const ACK_DELAY_RELAYED_MS = 150
 /** A stream whose beginning never comes was begun with somebody else who had our address. */

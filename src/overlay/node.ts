@@ -236,7 +236,9 @@ export class Node implements NodeCore {
     this.requests.wake(this.nowMs)
     this.connector.wake()
     this.leafOverlord.wake()
+    const wasConnected = this.nearOverlord.connected
     this.nearOverlord.wake()
+    this.namesChanged ||= wasConnected !== this.nearOverlord.connected
     this.upgrader.wake()
     this.streams.wake()
     this.reporter.wake()
@@ -244,6 +246,8 @@ export class Node implements NodeCore {
 
   /** After each input: the overlords look at what has changed until nothing changes any more. */
   private keepInStep(): void {
+    // Most frames carry data and change nothing that an overlord could care about.
+    if (!this.namesChanged && this.reviewedVersion === this.table.version) return
     if (this.namesChanged) this.nearOverlord.review()
     for (let reviews = 0; this.reviewedVersion !== this.table.version && reviews < MAX_REVIEWS; reviews++) {
       this.reviewedVersion = this.table.version
