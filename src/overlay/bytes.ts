@@ -80,8 +80,9 @@ export class ByteWriter {
   private bytes: Uint8Array
   private offset = 0
 
-  constructor(expectedBytes = 128) {
-    this.bytes = new Uint8Array(expectedBytes)
+  /** Writes into the room given, or into its own of the size expected; either way it grows as needed. */
+  constructor(room: number | Uint8Array = 128) {
+    this.bytes = typeof room === 'number' ? new Uint8Array(room) : room
   }
 
   u8(value: number): this {

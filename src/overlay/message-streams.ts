@@ -16,6 +16,7 @@ import type { BroadcastContent } from './broadcast.ts'
 import type { SendFailure, Ticket } from './effects.ts'
 import { IncomingStream } from './incoming-stream.ts'
 import type { NodeCore } from './node-core.ts'
+import { PacketSlab } from './packet-slab.ts'
 import { timeToLive } from './routing.ts'
 import {
   type Content,
@@ -84,6 +85,7 @@ export class MessageStreams {
   private readonly events: MessageStreamsEvents
   private readonly outgoing = new Map<Address, Outgoing>()
   private readonly incoming = new Map<Address, IncomingStream>()
+  private readonly slab = new PacketSlab()
 
   constructor(core: NodeCore, events: MessageStreamsEvents) {
     this.core = core
@@ -111,7 +113,8 @@ export class MessageStreams {
       return
     }
     const head = { source: this.core.config.address, destination: to, ttl: 0 }
-    const packet = encodeStreamPacket({ stream: 0, sequence: 0, ackStream: 0, ack: 0, content }, head)
+    const unset = { stream: 0, sequence: 0, ackStream: 0, ack: 0, content }
+    const packet = encodeStreamPacket(unset, head, (room) => this.slab.take(room))
     if (outgoing.messages.length === 0) outgoing.failAtMs = this.core.nowMs + SEND_TIMEOUT_MS
     outgoing.messages.push({ packet, isSent: false, bytes, broadcast, ticket })
     outgoing.queuedBytes += bytes

@@ -309,10 +309,11 @@ const TTL_OFFSET = 3
 export function encodeStreamPacket(
   data: StreamData,
   head: { source: Address; destination: Address; ttl: number },
+  roomFor: (bytes: number) => Uint8Array,
 ): Uint8Array {
   const { content } = data
   const bytes = PACKET_HEADER_BYTES + 17 + (content.type === 'message' ? 0 : 64) + content.data.length
-  const writer = new ByteWriter(bytes).u8(FRAMES.indexOf('packet'))
+  const writer = new ByteWriter(roomFor(bytes)).u8(FRAMES.indexOf('packet'))
   writer.u8(MODES.indexOf('exact')).u8(0).u8(head.ttl).u8(BODIES.indexOf('data'))
   writer.address(head.source).address(head.destination)
   writeStreamData(writer, data)
