@@ -15,6 +15,12 @@ export interface Clock {
   wakeAt(at: number, wake: () => void): () => void
 }
 
+/** A clock for a run loop. */
+export interface TurnClock extends Clock {
+  /** Calls `task` once what is under way in this turn is done. */
+  soon(task: () => void): void
+}
+
 /** Uniform on [0, 1). */
 export type Random = () => number
 

@@ -39,7 +39,8 @@ export class PacketSwitch {
   /** The same for a packet that is encoded already. */
   sendEncoded(packet: Pick<Packet, 'mode' | 'body' | 'destination'>, bytes: Uint8Array): boolean {
     const { address: source } = this.core.config
-    const { next } = route({ ...packet, hops: 0, ttl: 255, source }, this.core.table, undefined)
+    const { mode, destination } = packet
+    const { next } = route({ mode, destination, hops: 0, ttl: 255, source }, this.core.table, undefined)
     if (next) return this.transmit(next, bytes)
     const leaf = this.leaf()
     if (!leaf || packet.body === 'forward') return false

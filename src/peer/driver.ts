@@ -6,10 +6,12 @@ import type { Address } from '../overlay/address.ts'
 import type { ChannelId, Effect, Input, NodeState, SendFailure, Ticket } from '../overlay/effects.ts'
 import { type Endpoint, schemeOf } from '../overlay/endpoint.ts'
 import type { Node } from '../overlay/node.ts'
-import type { Channel, Clock, Transport } from '../ports.ts'
+import type { Channel, Transport, TurnClock } from '../ports.ts'
 
 /** Inputs and effects kept for the snapshot. */
 const TRACE_LENGTH = 200
+/** A node is not woken at once again, or one that never meets its deadline would hang the page. */
+const SAME_DEADLINE_MS = 1
 
 export interface DriverEvents {
   deliver(from: Address, data: Uint8Array, broadcast: boolean): void
@@ -19,25 +21,28 @@ export interface DriverEvents {
 
 export type TraceEntry = { atMs: number; what: string }
 
-type Traced = { type: string } & Record<string, unknown>
+type Traced = { atMs: number; type: string } & Record<string, unknown>
 
 export class Driver {
   readonly node: Node
   readonly channels = new Map<ChannelId, Channel>()
-  private readonly clock: Clock
+  private readonly clock: TurnClock
   private readonly events: DriverEvents
   private readonly transports = new Map<string, Transport>()
   private readonly inputs: Input[] = []
   private readonly settles = new Map<Ticket, (failure: SendFailure | undefined) => void>()
   private readonly tracing: boolean
-  private entries: { atMs: number; what: Traced }[] = []
+  private readonly entries: Traced[] = []
+  private entryCount = 0
   private running = false
+  private planning = false
+  private wokenAtMs = Number.NEGATIVE_INFINITY
   private stopped = false
   private arrived = 0
   private tickets = 0
   private sleeping: { untilMs: number; cancel: () => void } | undefined
 
-  constructor(node: Node, clock: Clock, events: DriverEvents, options: { tracing: boolean } = { tracing: true }) {
+  constructor(node: Node, clock: TurnClock, events: DriverEvents, options: { tracing: boolean } = { tracing: true }) {
     this.node = node
     this.clock = clock
     this.events = events
@@ -45,9 +50,9 @@ export class Driver {
   }
 
   get trace(): readonly TraceEntry[] {
-    return this.entries
-      .slice(-TRACE_LENGTH)
-      .map(({ atMs, what }) => ({ atMs: Math.round(atMs), what: summaryOf(what) }))
+    const oldest = this.entryCount % TRACE_LENGTH
+    const inOrder = [...this.entries.slice(oldest), ...this.entries.slice(0, oldest)]
+    return inOrder.map(({ atMs, ...what }) => ({ atMs: Math.round(atMs), what: summaryOf(what) }))
   }
 
   addTransport(transport: Transport): void {
@@ -90,10 +95,13 @@ export class Driver {
     if (this.running) return
     this.running = true
     try {
-      this.run()
+      for (let next = this.inputs.shift(); next; next = this.inputs.shift()) this.step(next)
     } finally {
       this.running = false
     }
+    if (this.planning) return
+    this.planning = true
+    this.clock.soon(() => this.plan())
   }
 
   /** Whether an input that is given now waits for others. */
@@ -101,20 +109,16 @@ export class Driver {
     return this.running
   }
 
-  private run(): void {
-    for (;;) {
-      const input = this.inputs.shift()
-      if (input) {
-        this.step(input)
-        continue
-      }
-      const deadlineMs = this.stopped ? undefined : this.node.deadlineMs
-      // What is due already, such as acknowledgements that no answer carried, follows the inputs that are waiting.
-      if (deadlineMs !== undefined && deadlineMs <= this.clock.now()) this.step({ type: 'wake' })
-      else {
-        this.sleep(deadlineMs)
-        return
-      }
+  /** What is due already, such as acknowledgements that no answer carried, follows what the application does first. */
+  private plan(): void {
+    this.planning = false
+    const deadlineMs = this.stopped ? undefined : this.node.deadlineMs
+    const nowMs = this.clock.now()
+    if (deadlineMs === undefined || deadlineMs > nowMs) this.sleep(deadlineMs)
+    else if (nowMs < this.wokenAtMs + SAME_DEADLINE_MS) this.sleep(this.wokenAtMs + SAME_DEADLINE_MS)
+    else {
+      this.wokenAtMs = nowMs
+      this.give({ type: 'wake' })
     }
   }
 
@@ -210,29 +214,28 @@ export class Driver {
 
   private note(atMs: number, what: Input | Effect): void {
     if (!this.tracing || what.type === 'wake') return
-    this.entries.push({ atMs, what: withoutBytes(what) })
-    if (this.entries.length > 2 * TRACE_LENGTH) this.entries = this.entries.slice(-TRACE_LENGTH)
+    this.entries[this.entryCount++ % TRACE_LENGTH] = traced(atMs, what)
   }
 }
 
 /** Frames may be large and the trace outlives them: their length is kept. */
-function withoutBytes(what: Input | Effect): Traced {
+function traced(atMs: number, what: Input | Effect): Traced {
   switch (what.type) {
     case 'frame':
     case 'transmit':
-      return { type: what.type, channel: what.channel, bytes: what.bytes.length }
+      return { atMs, type: what.type, channel: what.channel, bytes: what.bytes.length }
     case 'send':
-      return { type: what.type, to: what.to, ticket: what.ticket, bytes: what.data.length }
+      return { atMs, type: what.type, to: what.to, ticket: what.ticket, bytes: what.data.length }
     case 'broadcast':
-      return { type: what.type, ticket: what.ticket, bytes: what.data.length }
+      return { atMs, type: what.type, ticket: what.ticket, bytes: what.data.length }
     case 'deliver':
-      return { type: what.type, from: what.from, broadcast: what.broadcast, bytes: what.data.length }
+      return { atMs, type: what.type, from: what.from, broadcast: what.broadcast, bytes: what.data.length }
     default:
-      return what
+      return { atMs, ...what }
   }
 }
 
-function summaryOf(what: Traced): string {
-  const details = Object.entries(what).filter(([key, value]) => key !== 'type' && value !== undefined)
-  return [what.type, ...details.map(([key, value]) => `${key} ${value}`)].join(', ')
+function summaryOf({ type, ...details }: Record<string, unknown>): string {
+  const told = Object.entries(details).filter(([, value]) => value !== undefined)
+  return [type, ...told.map(([key, value]) => `${key} ${value}`)].join(', ')
 }

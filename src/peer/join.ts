@@ -5,7 +5,7 @@
 import { nodeAddress } from '../overlay/address.ts'
 import { Node } from '../overlay/node.ts'
 import { seededRandom } from '../overlay/seeded-random.ts'
-import type { ChannelKind, Clock, Rendezvous, Storage, Transport } from '../ports.ts'
+import type { ChannelKind, Rendezvous, Storage, Transport } from '../ports.ts'
 import { ExternalServices } from '../reflection/external-services.ts'
 import { PresenceRendezvous } from '../rendezvous/presence.ts'
 import { resourceOf } from '../rendezvous/resource.ts'
@@ -52,7 +52,7 @@ const NEIGHBOURS_PER_SIDE = 2 // Brunet, DESIRED_NEIGHBORS.
  * whether the same call may succeed later.
  */
 export async function join(options: JoinOptions): Promise<Ring> {
-  const clock: Clock = realClock
+  const clock = realClock
   const startedMs = clock.now()
   const hash = namespaceHash(options.namespace, options.secret)
   const session = new XmppSession({

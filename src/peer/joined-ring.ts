@@ -4,7 +4,7 @@ import type { NodeState, SendFailure } from '../overlay/effects.ts'
 import type { Node } from '../overlay/node.ts'
 import { hasRole, rolesIn, SHORTCUT } from '../overlay/role.ts'
 import { OvertureError } from '../overture-error.ts'
-import type { Clock, Rendezvous, Transport } from '../ports.ts'
+import type { Rendezvous, Transport, TurnClock } from '../ports.ts'
 import type { XmppSession } from '../xmpp/session.ts'
 import { Driver } from './driver.ts'
 import { pageEvents } from './page-events.ts'
@@ -16,7 +16,7 @@ const QUEUED_LIMIT_BYTES = 16_777_216
 
 export type JoinedRingParts = {
   namespace: string
-  clock: Clock
+  clock: TurnClock
   startedMs: number
   node: Node
   session: XmppSession

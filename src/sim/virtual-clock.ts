@@ -1,9 +1,9 @@
 /** VirtualClock: time that passes only when the next event is due. Events of one instant keep the order they were set in. */
-import type { Clock } from '../ports.ts'
+import type { TurnClock } from '../ports.ts'
 
 type Event = { atMs: number; order: number; wake: (() => void) | undefined }
 
-export class VirtualClock implements Clock {
+export class VirtualClock implements TurnClock {
   private nowMs = 0
   private orders = 0
   /** A binary heap, earliest first. */
@@ -19,6 +19,11 @@ export class VirtualClock implements Clock {
     return () => {
       event.wake = undefined
     }
+  }
+
+  /** A turn of the simulator is one event, and has nothing to wait for. */
+  soon(task: () => void): void {
+    task()
   }
 
   /** Runs what is due within the next so many milliseconds. */
