@@ -121,25 +121,10 @@ export class MessageStreams {
     this.pump(outgoing)
   }
 
+  /** What it carries is delivered before what it acknowledges is settled: somebody may be waiting to answer. */
   onData(from: Address, data: StreamData): void {
+    this.receive(from, data)
     this.onAck(from, data)
-    let stream = this.incoming.get(from)
-    if (!stream?.accepts(data.stream)) {
-      if (stream?.supersedes(data.stream)) {
-        this.core.count('stream: data of an earlier stream')
-        return
-      }
-      if (!stream && this.incoming.size >= MAX_STREAMS) {
-        this.core.count('stream: too many')
-        return
-      }
-      stream = new IncomingStream(data.stream, this.core.nowMs, stream?.id)
-      this.incoming.set(from, stream)
-    }
-    const relayed = this.events.pathTo(from)?.kind !== 'direct'
-    const verdict = stream.handle(data.sequence, data.content, this.core.nowMs, relayed)
-    if (verdict.dropped) this.core.count(`stream: ${verdict.dropped}`)
-    for (const content of verdict.ready) this.events.received(from, content)
   }
 
   onAck(from: Address, { ackStream, ack }: StreamAck): void {
@@ -224,6 +209,26 @@ export class MessageStreams {
 
   failEverything(failure: SendFailure): void {
     for (const to of [...this.outgoing.keys()]) this.failAll(to, failure)
+  }
+
+  private receive(from: Address, data: StreamData): void {
+    let stream = this.incoming.get(from)
+    if (!stream?.accepts(data.stream)) {
+      if (stream?.supersedes(data.stream)) {
+        this.core.count('stream: data of an earlier stream')
+        return
+      }
+      if (!stream && this.incoming.size >= MAX_STREAMS) {
+        this.core.count('stream: too many')
+        return
+      }
+      stream = new IncomingStream(data.stream, this.core.nowMs, stream?.id)
+      this.incoming.set(from, stream)
+    }
+    const relayed = this.events.pathTo(from)?.kind !== 'direct'
+    const verdict = stream.handle(data.sequence, data.content, this.core.nowMs, relayed)
+    if (verdict.dropped) this.core.count(`stream: ${verdict.dropped}`)
+    for (const content of verdict.ready) this.events.received(from, content)
   }
 
   private open(to: Address): Outgoing | undefined {

@@ -15,8 +15,8 @@
  *   7  retire   unused u8                               nothing follows on this channel: another carries the link (0),
  *                                                       or nobody needs the link any more (1)
  *   8  goodbye  –                                                                                    the node leaves
- *   10 endpoints  endpoints                            where we can be dialled has changed
  *   9  packet   mode u8, hops u8, ttl u8, body u8, source address, destination address, payload      routed traffic
+ *   10 endpoints  endpoints                           where we can be dialled has changed
  *
  *   endpoints = count u8, text…                status = roles u8, flags u8 (1 hidden), size u16, count u8, address…
  *
