@@ -62,8 +62,7 @@ export class FrameIntake {
       this.core.count('frame: nobody is linked there')
       return
     }
-    const heard = connection.channels.find(({ id }) => id === channel)
-    if (heard) heard.heardAtMs = this.core.nowMs
+    for (const heard of connection.channels) if (heard.id === channel) heard.heardAtMs = this.core.nowMs
     this.onFrame(connection, channel, frame, bytes)
   }
 
