@@ -184,6 +184,11 @@ export class StanzaError extends Error {
     this.name = 'StanzaError'
     this.condition = condition
   }
+
+  /** What an application says beside the condition (RFC 6120 §8.3.4). */
+  get application(): Element | undefined {
+    return undefined
+  }
 }
 
 export type IqHandler = (child: Element, from: string) => Element | undefined

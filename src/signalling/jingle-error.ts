@@ -24,8 +24,7 @@ export class JingleError extends StanzaError {
     this.jingleCondition = jingleCondition
   }
 
-  /** Stands beside the stanza error's own condition (RFC 6120 §8.3.4). */
-  get application(): Element {
+  override get application(): Element {
     return writeJingleCondition(this.jingleCondition)
   }
 }

@@ -40,7 +40,7 @@ export class IqAnswers {
       if (handler === undefined) return errorElement('service-unavailable')
       return handler(child, from)
     } catch (error) {
-      if (error instanceof StanzaError) return errorElement(error.condition)
+      if (error instanceof StanzaError) return errorElement(error.condition, error.application)
       failed(error)
       return errorElement('internal-server-error')
     }
@@ -67,6 +67,7 @@ const ERROR_TYPES: Record<string, string> = {
   'unexpected-request': 'wait',
 }
 
-function errorElement(condition: string): Element {
-  return xml('error', { type: ERROR_TYPES[condition] ?? 'cancel' }, xml(condition, { xmlns: STANZA_ERRORS_NS }))
+function errorElement(condition: string, application?: Element): Element {
+  const type = ERROR_TYPES[condition] ?? 'cancel'
+  return xml('error', { type }, xml(condition, { xmlns: STANZA_ERRORS_NS }), ...(application ? [application] : []))
 }
