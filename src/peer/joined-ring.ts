@@ -1,6 +1,7 @@
 /** JoinedRing: the ring as an application sees it, over the driver and the session that `join` has built. */
 import { type Address, parseAddress } from '../overlay/address.ts'
 import type { NodeState, SendFailure } from '../overlay/effects.ts'
+import { MAX_QUEUED_BYTES } from '../overlay/message-streams.ts'
 import type { Node } from '../overlay/node.ts'
 import { hasRole, rolesIn, SHORTCUT } from '../overlay/role.ts'
 import { OvertureError } from '../overture-error.ts'
@@ -12,7 +13,6 @@ import type { Milestones, PeerEvent, PeerInfo, Ring, RingEvents, ServiceState, S
 
 /** One data channel message of this size with its headers is within what every browser takes (64 KiB). */
 export const MAX_MESSAGE_BYTES = 65_536
-const QUEUED_LIMIT_BYTES = 16_777_216
 
 export type JoinedRingParts = {
   namespace: string
@@ -228,7 +228,7 @@ function errorOf(failure: SendFailure, to: Address): OvertureError {
     case 'unreachable':
       return OvertureError.unreachable(to)
     case 'too-much-unsent':
-      return OvertureError.tooMuchUnsent(QUEUED_LIMIT_BYTES)
+      return OvertureError.tooMuchUnsent(MAX_QUEUED_BYTES)
     case 'left':
       return OvertureError.left()
   }
