@@ -6,7 +6,15 @@ import { endpointOf } from './endpoint.ts'
 import { Node } from './node.ts'
 import { LEAF, NO_ROLES, type RoleBits } from './role.ts'
 import { seededRandom } from './seeded-random.ts'
-import { decodeFrame, encodeFrame, encodeRequest, encodeStreamData, type Frame, WIRE_VERSION } from './wire.ts'
+import {
+  decodeFrame,
+  encodeFrame,
+  encodeRequest,
+  encodeStreamPacket,
+  type Frame,
+  PACKET_HEADER_BYTES,
+  WIRE_VERSION,
+} from './wire.ts'
 
 const NAMESPACE = 'd'.repeat(40)
 const self = nodeAddress(new Uint8Array(20).fill(40))
@@ -135,13 +143,17 @@ describe('hostile bytes', () => {
         after: fc.option(address, { nil: undefined }),
       })
       .map(({ stream, sequence, after }) =>
-        encodeStreamData({
-          stream,
-          sequence,
-          ackStream: 1,
-          ack: 1,
-          content: { type: 'broadcast', origin: other, id: 1, after, until: other, data: Uint8Array.of(1) },
-        }),
+        encodeStreamPacket(
+          {
+            stream,
+            sequence,
+            ackStream: 1,
+            ack: 1,
+            content: { type: 'broadcast', origin: other, id: 1, after, until: other, data: Uint8Array.of(1) },
+          },
+          { source: other, destination: self, ttl: 9 },
+          (room) => new Uint8Array(room),
+        ).slice(PACKET_HEADER_BYTES),
       ),
   )
   const packet = fc.record({

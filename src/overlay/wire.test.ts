@@ -15,10 +15,11 @@ import {
   encodeRequest,
   encodeReset,
   encodeStreamAck,
-  encodeStreamData,
+  encodeStreamPacket,
   type Frame,
   MAX_ENDPOINTS,
   MAX_NEIGHBOURS,
+  patchStreamPacket,
 } from './wire.ts'
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
@@ -102,6 +103,8 @@ const content = fc.oneof(
 )
 const streamData = fc.record({ stream: u32, sequence: u32, ackStream: u32, ack: u32, content })
 
+const OTHER = nodeAddress(new Uint8Array(20).fill(90))
+
 describe('wire', () => {
   test('every frame survives the trip', () => {
     fc.assert(
@@ -125,7 +128,14 @@ describe('wire', () => {
     )
     fc.assert(
       fc.property(streamData, (sent) => {
-        expect(decodeStreamData(encodeStreamData(sent))).toEqual(sent)
+        const { content, ...head } = sent
+        const unset = { stream: 0, sequence: 0, ackStream: 0, ack: 0, content }
+        const ends = { source: content.type === 'broadcast' ? content.until : OTHER, destination: OTHER }
+        const bytes = encodeStreamPacket(unset, { ...ends, ttl: 0 }, (room) => new Uint8Array(room))
+        patchStreamPacket(bytes, { ...head, ttl: 9 })
+        const packet = decodeFrame(bytes)
+        expect(packet).toMatchObject({ type: 'packet', mode: 'exact', body: 'data', hops: 0, ttl: 9, ...ends })
+        expect(packet?.type === 'packet' && decodeStreamData(packet.payload)).toEqual(sent)
       }),
     )
     fc.assert(

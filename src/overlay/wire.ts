@@ -296,12 +296,6 @@ export function decodeReply(payload: Uint8Array): Reply | undefined {
   return reader.complete ? reply : undefined
 }
 
-export function encodeStreamData(data: StreamData): Uint8Array {
-  const writer = new ByteWriter(128)
-  writeStreamData(writer, data)
-  return writer.finish()
-}
-
 const STREAM_OFFSET = PACKET_HEADER_BYTES
 const TTL_OFFSET = 3
 
