@@ -63,7 +63,10 @@ export interface Channel {
   readonly candidatePair?: CandidatePair | undefined
   /** Must be called once, in the same turn in which the channel was got. No event precedes it. */
   bind(events: ChannelEvents): void
-  /** Queues one frame; at once when open, else as soon as it opens. Never throws; ignored once closed. */
+  /**
+   * Queues one frame; at once when open, else as soon as it opens. The bytes are the caller's again when it returns.
+   * Never throws; ignored once closed.
+   */
   send(bytes: Uint8Array): void
   /** Ends the channel after what was sent has left, as far as the transport can tell. No event follows. */
   close(reason: string): void

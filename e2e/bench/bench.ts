@@ -7,7 +7,7 @@ import { benchJoin } from './join-bench.ts'
 import { benchLink } from './link-bench.ts'
 
 const USAGE = `npm run bench -- join [--peers 5] [--repeats 10] [--json]
-npm run bench -- link [--repeats 5] [--json]`
+npm run bench -- link [--repeats 9] [--json]`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -23,7 +23,7 @@ const peers = Number(values.peers)
 if (name === 'join' && Number.isInteger(peers) && peers >= 2) {
   print(await benchJoin({ peers, repeats: Number(values.repeats ?? 10), log: console.error }))
 } else if (name === 'link') {
-  print(await benchLink({ repeats: Number(values.repeats ?? 5), log: console.error }))
+  print(await benchLink({ repeats: Number(values.repeats ?? 9), log: console.error }))
 } else {
   console.error(USAGE)
   process.exitCode = 2

@@ -50,20 +50,26 @@ export class FrameIntake {
     this.events = events
   }
 
-  handle(channel: ChannelId, bytes: Uint8Array): void {
+  /** Says whether it was data from the far end of a link, which concern nobody but the message streams. */
+  handle(channel: ChannelId, bytes: Uint8Array): 'data' | 'other' {
     const frame = decodeFrame(bytes)
     if (!frame) {
       this.core.count('frame: unreadable')
-      return
+      return 'other'
     }
-    if (this.parts.linker.handleFrame(channel, frame)) return
+    if (this.parts.linker.handleFrame(channel, frame)) return 'other'
     const connection = this.core.table.ofChannel(channel)
     if (!connection) {
       this.core.count('frame: nobody is linked there')
-      return
+      return 'other'
     }
     for (const heard of connection.channels) if (heard.id === channel) heard.heardAtMs = this.core.nowMs
+    if (frame.type === 'data') {
+      this.parts.streams.onData(connection.address, frame.data)
+      return 'data'
+    }
     this.onFrame(connection, channel, frame, bytes)
+    return 'other'
   }
 
   onPacket(packet: Packet): void {
@@ -101,7 +107,12 @@ export class FrameIntake {
     }
   }
 
-  private onFrame(connection: Connection, channel: ChannelId, frame: Frame, bytes: Uint8Array): void {
+  private onFrame(
+    connection: Connection,
+    channel: ChannelId,
+    frame: Exclude<Frame, { type: 'data' }>,
+    bytes: Uint8Array,
+  ): void {
     const { linkKeeper, keepalive, packets, streams } = this.parts
     switch (frame.type) {
       case 'status':

@@ -13,17 +13,18 @@
  */
 import type { Address } from './address.ts'
 import type { BroadcastContent } from './broadcast.ts'
-import type { SendFailure, Ticket } from './effects.ts'
+import type { ChannelId, SendFailure, Ticket } from './effects.ts'
 import { IncomingStream } from './incoming-stream.ts'
 import type { NodeCore } from './node-core.ts'
 import { PacketSlab } from './packet-slab.ts'
 import { timeToLive } from './routing.ts'
 import {
+  asDataFrame,
+  asDataPacket,
   type Content,
+  encodeForStream,
   encodeReset,
   encodeStreamAck,
-  encodeStreamPacket,
-  patchStreamPacket,
   type StreamAck,
   type StreamData,
 } from './wire.ts'
@@ -41,9 +42,8 @@ const MAX_STREAMS = 4_096
 const MESSAGE_OVERHEAD_BYTES = 64
 
 type Message = {
-  /** The whole packet, made when the message was given; its head is set anew each time that it is sent. */
-  packet: Uint8Array
-  isSent: boolean
+  /** Encoded when the message was given; its head is set anew each time that it is sent. Channels copy what they send. */
+  encoded: Uint8Array
   bytes: number
   broadcast: BroadcastContent | undefined
   ticket: Ticket | undefined
@@ -66,8 +66,11 @@ type Outgoing = {
   failAtMs: number
 }
 
-/** How packets to a node leave at this moment. */
-export type Path = { kind: 'direct' | 'relay' | 'routed'; congested: boolean } | undefined
+/** How packets to a node leave at this moment: over the channel of a link, or by way of others. */
+export type Path =
+  | { kind: 'direct' | 'relay'; channel: ChannelId; congested: boolean }
+  | { kind: 'routed'; congested: false }
+  | undefined
 
 export interface MessageStreamsEvents {
   pathTo(address: Address): Path
@@ -86,6 +89,7 @@ export class MessageStreams {
   private readonly outgoing = new Map<Address, Outgoing>()
   private readonly incoming = new Map<Address, IncomingStream>()
   private readonly slab = new PacketSlab()
+  private readonly roomFor = (bytes: number) => this.slab.take(bytes)
 
   constructor(core: NodeCore, events: MessageStreamsEvents) {
     this.core = core
@@ -112,11 +116,9 @@ export class MessageStreams {
       this.events.settled(to, broadcast, ticket, 'too-much-unsent')
       return
     }
-    const head = { source: this.core.config.address, destination: to, ttl: 0 }
-    const unset = { stream: 0, sequence: 0, ackStream: 0, ack: 0, content }
-    const packet = encodeStreamPacket(unset, head, (room) => this.slab.take(room))
+    const encoded = encodeForStream(content, this.roomFor)
     if (outgoing.messages.length === 0) outgoing.failAtMs = this.core.nowMs + SEND_TIMEOUT_MS
-    outgoing.messages.push({ packet, isSent: false, bytes, broadcast, ticket })
+    outgoing.messages.push({ encoded, bytes, broadcast, ticket })
     outgoing.queuedBytes += bytes
     this.pump(outgoing)
   }
@@ -133,9 +135,10 @@ export class MessageStreams {
     const count = ack - outgoing.first
     if (count <= 0 || ack > outgoing.reached) return
     const done = outgoing.messages.splice(0, count)
-    done.forEach(({ bytes }, index) => {
+    done.forEach(({ encoded, bytes }, index) => {
       if (index < outgoing.sent) outgoing.sentBytes -= bytes
       outgoing.queuedBytes -= bytes
+      this.slab.giveBack(encoded)
     })
     outgoing.first += count
     outgoing.sent = Math.max(0, outgoing.sent - count)
@@ -204,7 +207,10 @@ export class MessageStreams {
     const outgoing = this.outgoing.get(to)
     if (!outgoing) return
     this.outgoing.delete(to)
-    for (const { broadcast, ticket } of outgoing.messages) this.events.settled(to, broadcast, ticket, failure)
+    for (const { encoded, broadcast, ticket } of outgoing.messages) {
+      this.slab.abandon(encoded)
+      this.events.settled(to, broadcast, ticket, failure)
+    }
   }
 
   failEverything(failure: SendFailure): void {
@@ -258,27 +264,30 @@ export class MessageStreams {
     if (outgoing.sent === outgoing.messages.length) return
     const path = this.events.pathTo(outgoing.to)
     if (!path || path.congested) return
-    const ttl = timeToLive(this.core.table.estimateSize(this.core.config.perSide))
     while (outgoing.sent < outgoing.messages.length) {
       const message = outgoing.messages[outgoing.sent] as Message
       if (outgoing.sent > 0 && outgoing.sentBytes + message.bytes > WINDOW_BYTES[path.kind]) break
-      const incoming = this.incoming.get(outgoing.to)
-      // What was sent once may still be in somebody's hands.
-      if (message.isSent) message.packet = message.packet.slice()
-      message.isSent = true
-      patchStreamPacket(message.packet, {
-        stream: outgoing.stream,
-        sequence: outgoing.first + outgoing.sent,
-        ackStream: incoming?.id ?? 0,
-        ack: incoming?.acknowledge(this.core.nowMs) ?? 0,
-        ttl,
-      })
+      const sequence = outgoing.first + outgoing.sent
       outgoing.sent++
       outgoing.sentBytes += message.bytes
-      outgoing.reached = Math.max(outgoing.reached, outgoing.first + outgoing.sent)
-      if (path.kind === 'routed') outgoing.resendAtMs ??= this.core.nowMs + outgoing.resendDelayMs
-      this.core.sendEncoded({ mode: 'exact', body: 'data', destination: outgoing.to }, message.packet)
+      outgoing.reached = Math.max(outgoing.reached, sequence + 1)
+      this.transmit(outgoing, message, sequence, path)
     }
+  }
+
+  private transmit(outgoing: Outgoing, message: Message, sequence: number, path: NonNullable<Path>): void {
+    const { to, stream } = outgoing
+    const incoming = this.incoming.get(to)
+    const ack = incoming?.acknowledge(this.core.nowMs) ?? 0
+    const head = { stream, sequence, ackStream: incoming?.id ?? 0, ack }
+    if (path.kind !== 'routed') {
+      this.core.emit({ type: 'transmit', channel: path.channel, bytes: asDataFrame(message.encoded, head) })
+      return
+    }
+    outgoing.resendAtMs ??= this.core.nowMs + outgoing.resendDelayMs
+    const ttl = timeToLive(this.core.table.estimateSize(this.core.config.perSide))
+    const packet = asDataPacket(message.encoded, head, { source: this.core.config.address, destination: to, ttl })
+    this.core.sendEncoded({ mode: 'exact', body: 'data', destination: to }, packet)
   }
 
   private sendAgain(outgoing: Outgoing): void {

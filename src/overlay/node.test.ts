@@ -6,15 +6,7 @@ import { endpointOf } from './endpoint.ts'
 import { Node } from './node.ts'
 import { LEAF, NO_ROLES, type RoleBits } from './role.ts'
 import { seededRandom } from './seeded-random.ts'
-import {
-  decodeFrame,
-  encodeFrame,
-  encodeRequest,
-  encodeStreamPacket,
-  type Frame,
-  PACKET_HEADER_BYTES,
-  WIRE_VERSION,
-} from './wire.ts'
+import { decodeFrame, encodeFrame, encodeRequest, type Frame, WIRE_VERSION } from './wire.ts'
 
 const NAMESPACE = 'd'.repeat(40)
 const self = nodeAddress(new Uint8Array(20).fill(40))
@@ -131,30 +123,24 @@ describe('hostile bytes', () => {
     size: fc.nat({ max: 65_535 }),
     neighbours: fc.array(fc.oneof(address, fc.constant(self), fc.constant(other)), { maxLength: 8 }),
   })
+  const data = fc
+    .record({
+      stream: fc.nat({ max: 3 }),
+      sequence: fc.nat({ max: 9 }),
+      after: fc.option(address, { nil: undefined }),
+    })
+    .map(({ after, ...head }) => ({
+      ...head,
+      ackStream: 1,
+      ack: 1,
+      content: { type: 'broadcast' as const, origin: other, id: 1, after, until: other, data: Uint8Array.of(1) },
+    }))
   const payload = fc.oneof(
     fc.uint8Array({ maxLength: 100 }),
     fc
       .record({ id: fc.nat(), via: fc.option(address, { nil: undefined }), role: roles })
       .map((request) => encodeRequest({ ...request, method: 'connect', endpoints: [endpointOf('xmpp', 'victim')] })),
-    fc
-      .record({
-        stream: fc.nat({ max: 3 }),
-        sequence: fc.nat({ max: 9 }),
-        after: fc.option(address, { nil: undefined }),
-      })
-      .map(({ stream, sequence, after }) =>
-        encodeStreamPacket(
-          {
-            stream,
-            sequence,
-            ackStream: 1,
-            ack: 1,
-            content: { type: 'broadcast', origin: other, id: 1, after, until: other, data: Uint8Array.of(1) },
-          },
-          { source: other, destination: self, ttl: 9 },
-          (room) => new Uint8Array(room),
-        ).slice(PACKET_HEADER_BYTES),
-      ),
+    data.map((data) => encodeFrame({ type: 'data', data }).slice(1)),
   )
   const packet = fc.record({
     type: fc.constant('packet' as const),
@@ -174,6 +160,7 @@ describe('hostile bytes', () => {
   const frame = fc.oneof(
     packet,
     nested,
+    fc.record({ type: fc.constant('data' as const), data }),
     fc.record({ type: fc.constant('status' as const), status }),
     fc.record({ type: fc.constant('retire' as const), unused: fc.boolean() }),
     fc.record({ type: fc.constant('pong' as const), nonce: fc.nat() }),

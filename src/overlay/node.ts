@@ -51,6 +51,8 @@ export class Node implements NodeCore {
   private channels = 0
   private reviewedVersion = -1
   private namesChanged = false
+  /** The earliest deadline of all parts but the streams; undefined when it is to be asked for anew. */
+  private partsDeadlineMs: number | undefined
   private readonly linker: Linker
   private readonly linkKeeper: LinkKeeper
   private readonly keepalive: Keepalive
@@ -128,7 +130,6 @@ export class Node implements NodeCore {
       this.nearOverlord,
       this.upgrader,
       this.reporter,
-      this.streams,
     ]
   }
 
@@ -145,28 +146,30 @@ export class Node implements NodeCore {
 
   /** When to call `handle({ type: 'wake' })`; undefined while nothing is due. */
   get deadlineMs(): number | undefined {
-    let earliest = Number.POSITIVE_INFINITY
     if (this.leaving) return undefined
-    for (const { deadlineMs } of this.parts)
-      if (deadlineMs !== undefined && deadlineMs < earliest) earliest = deadlineMs
-    return earliest === Number.POSITIVE_INFINITY ? undefined : earliest
+    this.partsDeadlineMs ??= earliest(this.parts)
+    const deadlineMs = Math.min(this.partsDeadlineMs, this.streams.deadlineMs ?? Number.POSITIVE_INFINITY)
+    return deadlineMs === Number.POSITIVE_INFINITY ? undefined : deadlineMs
   }
 
   handle(input: Input, nowMs: number): Effect[] {
     this.nowMs = Math.max(nowMs, this.nowMs)
     this.effects = []
     if (!this.leaving) {
-      this.dispatch(input)
-      this.keepInStep()
+      const onlyStreams = this.dispatch(input)
+      if (this.keepInStep() || !onlyStreams) this.partsDeadlineMs = undefined
     } else if (input.type === 'send' || input.type === 'broadcast') {
       this.emit({ type: 'settle', ticket: input.ticket, failure: 'left' })
     }
     return this.effects
   }
 
-  private dispatch(input: Input): void {
+  /** Returns whether it concerned the message streams only, as most inputs do: the other parts wait for the same. */
+  private dispatch(input: Input): boolean {
     switch (input.type) {
       case 'wake':
+        this.streams.wake()
+        if ((this.partsDeadlineMs ?? 0) > this.nowMs) return true
         this.wake()
         break
       case 'candidate-appeared':
@@ -203,18 +206,17 @@ export class Node implements NodeCore {
         break
       }
       case 'frame':
-        this.intake.handle(input.channel, input.bytes)
-        break
+        return this.intake.handle(input.channel, input.bytes) === 'data'
       case 'send':
         if (input.to !== this.config.address) {
           this.streams.send(input.to, { type: 'message', data: input.data }, input.ticket)
         } else {
           this.emit({ type: 'settle', ticket: input.ticket, failure: 'unreachable' })
         }
-        break
+        return true
       case 'broadcast':
         this.broadcast.start(input.data, input.ticket)
-        break
+        return true
       case 'visibility-changed':
         this.hidden = input.hidden
         this.table.changed()
@@ -227,6 +229,7 @@ export class Node implements NodeCore {
         this.leave()
         break
     }
+    return false
   }
 
   private wake(): void {
@@ -240,14 +243,13 @@ export class Node implements NodeCore {
     this.nearOverlord.wake()
     this.namesChanged ||= wasConnected !== this.nearOverlord.connected
     this.upgrader.wake()
-    this.streams.wake()
     this.reporter.wake()
   }
 
-  /** After each input: the overlords look at what has changed until nothing changes any more. */
-  private keepInStep(): void {
+  /** After each input: the overlords look at what has changed until nothing changes any more. False if nothing had. */
+  private keepInStep(): boolean {
     // Most frames carry data and change nothing that an overlord could care about.
-    if (!this.namesChanged && this.reviewedVersion === this.table.version) return
+    if (!this.namesChanged && this.reviewedVersion === this.table.version) return false
     if (this.namesChanged) this.nearOverlord.review()
     for (let reviews = 0; this.reviewedVersion !== this.table.version && reviews < MAX_REVIEWS; reviews++) {
       this.reviewedVersion = this.table.version
@@ -259,10 +261,12 @@ export class Node implements NodeCore {
     this.namesChanged = false
     this.leafOverlord.review(this.nearOverlord.connected)
     const state = this.nearOverlord.connected ? 'connected' : this.table.size > 0 ? 'joining' : 'alone'
-    if (state === this.state) return
-    this.state = state
-    this.emit({ type: 'state', state })
-    this.streams.pumpAll()
+    if (state !== this.state) {
+      this.state = state
+      this.emit({ type: 'state', state })
+      this.streams.pumpAll()
+    }
+    return true
   }
 
   private leave(): void {
@@ -323,7 +327,10 @@ export class Node implements NodeCore {
 
   private pathTo(address: Address): Path {
     const active = this.table.get(address)?.active
-    if (active) return { kind: active.kind === 'relay' ? 'relay' : 'direct', congested: active.congested }
+    if (active) {
+      const { id: channel, congested } = active
+      return { kind: active.kind === 'relay' ? 'relay' : 'direct', channel, congested }
+    }
     return this.table.size > 0 ? { kind: 'routed', congested: false } : undefined
   }
 
@@ -370,4 +377,10 @@ export class Node implements NodeCore {
       neighbours: [...new Set([...left, ...right])],
     }
   }
+}
+
+function earliest(parts: readonly { readonly deadlineMs: number | undefined }[]): number {
+  let earliestMs = Number.POSITIVE_INFINITY
+  for (const { deadlineMs } of parts) if (deadlineMs !== undefined && deadlineMs < earliestMs) earliestMs = deadlineMs
+  return earliestMs
 }

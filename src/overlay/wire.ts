@@ -17,6 +17,7 @@
  *   8  goodbye  –                                                                                    the node leaves
  *   9  packet   mode u8, hops u8, ttl u8, body u8, source address, destination address, payload      routed traffic
  *   10 endpoints  endpoints                           where we can be dialled has changed
+ *   11 data    as in packet body 3                                                                   for this far end itself
  *
  *   endpoints = count u8, text…                status = roles u8, flags u8 (1 hidden), size u16, count u8, address…
  *
@@ -36,8 +37,18 @@ import type { Address } from './address.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import type { Endpoint } from './endpoint.ts'
 import { ALL_ROLES, type RoleBits } from './role.ts'
+import {
+  type Content,
+  decodeStreamData,
+  type StreamData,
+  type StreamHead,
+  streamDataBytes,
+  writeStreamContent,
+  writeStreamHead,
+} from './stream-data.ts'
 import { readEndpoints, readStatus, type Status, writeEndpoints, writeStatus } from './wire-fields.ts'
 
+export { type Content, decodeStreamData, type StreamData } from './stream-data.ts'
 export { MAX_ENDPOINTS, MAX_NEIGHBOURS, type Status } from './wire-fields.ts'
 
 export const WIRE_VERSION = 0
@@ -96,6 +107,7 @@ export type Frame =
   | { type: 'retire'; unused: boolean }
   | { type: 'goodbye' }
   | { type: 'endpoints'; endpoints: Endpoint[] }
+  | { type: 'data'; data: StreamData }
   | Packet
 
 const FRAMES = [
@@ -110,11 +122,17 @@ const FRAMES = [
   'goodbye',
   'packet',
   'endpoints',
+  'data',
 ] as const
 /** Where a packet's hop count stands, so that it can be forwarded without being encoded again. */
 export const HOPS_OFFSET = 2
 
-const NOBODY = '0'.repeat(40) as Address
+const PACKET = FRAMES.indexOf('packet')
+const DATA = FRAMES.indexOf('data')
+const EXACT = MODES.indexOf('exact')
+const DATA_BODY = BODIES.indexOf('data')
+
+export const NOBODY = '0'.repeat(40) as Address
 
 export function encodeFrame(frame: Frame): Uint8Array {
   const writer = new ByteWriter(frame.type === 'packet' ? PACKET_HEADER_BYTES + frame.payload.length : 128)
@@ -156,6 +174,10 @@ export function encodeFrame(frame: Frame): Uint8Array {
     case 'endpoints':
       writeEndpoints(writer, frame.endpoints)
       break
+    case 'data': {
+      const encoded = encodeForStream(frame.data.content, (bytes) => new Uint8Array(bytes))
+      return asDataFrame(encoded, frame.data)
+    }
     case 'packet':
       writer.u8(MODES.indexOf(frame.mode)).u8(frame.hops).u8(frame.ttl).u8(BODIES.indexOf(frame.body))
       writer.address(frame.source).address(frame.destination).raw(frame.payload)
@@ -166,13 +188,17 @@ export function encodeFrame(frame: Frame): Uint8Array {
 
 /** Undefined for anything that is not exactly one frame. Never throws. */
 export function decodeFrame(bytes: Uint8Array): Frame | undefined {
+  if (bytes[0] === DATA) {
+    const data = decodeStreamData(bytes, 1)
+    return data && { type: 'data', data }
+  }
   const reader = new ByteReader(bytes)
   const type = FRAMES[reader.u8()]
-  const frame = type && !reader.failed ? readFrame(type, reader) : undefined
+  const frame = type && type !== 'data' && !reader.failed ? readFrame(type, reader) : undefined
   return frame && reader.complete ? frame : undefined
 }
 
-function readFrame(type: Frame['type'], reader: ByteReader): Frame | undefined {
+function readFrame(type: Exclude<Frame['type'], 'data'>, reader: ByteReader): Frame | undefined {
   switch (type) {
     case 'start': {
       const version = reader.u8()
@@ -245,19 +271,6 @@ export type Request = {
 
 export type Reply = { id: number; endpoints: Endpoint[]; status: Status }
 
-export type Content =
-  | { type: 'message'; data: Uint8Array }
-  | {
-      type: 'broadcast'
-      origin: Address
-      id: number
-      /** The arc begins after this address; after the receiver's own if undefined. */
-      after: Address | undefined
-      until: Address
-      data: Uint8Array
-    }
-
-export type StreamData = { stream: number; sequence: number; ackStream: number; ack: number; content: Content }
 export type StreamAck = { ackStream: number; ack: number }
 
 const CONNECT = 0
@@ -296,63 +309,30 @@ export function decodeReply(payload: Uint8Array): Reply | undefined {
   return reader.complete ? reply : undefined
 }
 
-const STREAM_OFFSET = PACKET_HEADER_BYTES
-const TTL_OFFSET = 3
+/** What is sent in bulk is copied once and never more: in front of the data there is room for either head. */
+export function encodeForStream(content: Content, roomFor: (bytes: number) => Uint8Array): Uint8Array {
+  const room = roomFor(PACKET_HEADER_BYTES + streamDataBytes(content))
+  writeStreamContent(content, room, PACKET_HEADER_BYTES)
+  return room
+}
 
-/** The whole packet at once: what is sent in bulk is copied once and never more. */
-export function encodeStreamPacket(
-  data: StreamData,
-  head: { source: Address; destination: Address; ttl: number },
-  roomFor: (bytes: number) => Uint8Array,
+/** What `encodeForStream` made, as a frame for the far end of a link. */
+export function asDataFrame(encoded: Uint8Array, head: StreamHead): Uint8Array {
+  encoded[PACKET_HEADER_BYTES - 1] = DATA
+  writeStreamHead(head, encoded, PACKET_HEADER_BYTES)
+  return encoded.subarray(PACKET_HEADER_BYTES - 1)
+}
+
+/** What `encodeForStream` made, as a packet for a node that there is no link to. */
+export function asDataPacket(
+  encoded: Uint8Array,
+  head: StreamHead,
+  route: { source: Address; destination: Address; ttl: number },
 ): Uint8Array {
-  const { content } = data
-  const bytes = PACKET_HEADER_BYTES + 17 + (content.type === 'message' ? 0 : 64) + content.data.length
-  const writer = new ByteWriter(roomFor(bytes)).u8(FRAMES.indexOf('packet'))
-  writer.u8(MODES.indexOf('exact')).u8(0).u8(head.ttl).u8(BODIES.indexOf('data'))
-  writer.address(head.source).address(head.destination)
-  writeStreamData(writer, data)
-  return writer.finish()
-}
-
-/** Sets what may have changed since the packet was encoded. */
-export function patchStreamPacket(bytes: Uint8Array, now: Omit<StreamData, 'content'> & { ttl: number }): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset)
-  bytes[HOPS_OFFSET] = 0
-  bytes[TTL_OFFSET] = now.ttl
-  view.setUint32(STREAM_OFFSET, now.stream)
-  view.setUint32(STREAM_OFFSET + 4, now.sequence)
-  view.setUint32(STREAM_OFFSET + 8, now.ackStream)
-  view.setUint32(STREAM_OFFSET + 12, now.ack)
-}
-
-function writeStreamData(writer: ByteWriter, { content, ...head }: StreamData): void {
-  writer.u32(head.stream).u32(head.sequence).u32(head.ackStream).u32(head.ack)
-  if (content.type === 'message') writer.u8(0)
-  else
-    writer
-      .u8(1)
-      .address(content.origin)
-      .u32(content.id)
-      .address(content.after ?? NOBODY)
-      .address(content.until)
-  writer.raw(content.data)
-}
-
-export function decodeStreamData(payload: Uint8Array): StreamData | undefined {
-  const reader = new ByteReader(payload)
-  const head = { stream: reader.u32(), sequence: reader.u32(), ackStream: reader.u32(), ack: reader.u32() }
-  const kind = reader.u8()
-  if (kind > 1) return undefined
-  const content: Content = kind === 0 ? { type: 'message', data: reader.rest() } : readBroadcast(reader)
-  return reader.complete ? { ...head, content } : undefined
-}
-
-function readBroadcast(reader: ByteReader): Content {
-  const origin = reader.nodeAddress()
-  const id = reader.u32()
-  const after = reader.nodeAddress()
-  const until = reader.nodeAddress()
-  return { type: 'broadcast', origin, id, after: after === NOBODY ? undefined : after, until, data: reader.rest() }
+  const header = new ByteWriter(encoded).u8(PACKET).u8(EXACT).u8(0).u8(route.ttl).u8(DATA_BODY)
+  header.address(route.source).address(route.destination)
+  writeStreamHead(head, encoded, PACKET_HEADER_BYTES)
+  return encoded
 }
 
 export function encodeStreamAck(ack: StreamAck): Uint8Array {
