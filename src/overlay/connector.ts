@@ -4,7 +4,7 @@
  *
  *   asking --reply--> awaiting-dial --linked--> done
  *      |                   |
- *      |                   +--GRACE--> we dial --linked--> done
+ *      |                   +--grace--> we dial --linked--> done
  *      +-- no reply --> shunned for a while, so that a dead neighbour named by others is not asked for again and again
  *
  * Who is asked dials at once, so the answer and the link take one and the same trip.
@@ -19,10 +19,6 @@ import type { RoleBits } from './role.ts'
 import { routableFrame } from './routable-frame.ts'
 import { decodeRequest, encodeReply, encodeRequest, type Mode, type Packet, type Reply } from './wire.ts'
 
-/** Lets the asked node's dialling come first: two dials would make two channels. A guess. */
-const GRACE_MS = 1_500
-/** A dead node stays in others' lists for a few seconds; every attempt at it may cost an RTCPeerConnection. */
-const SHUNNED_MS = 15_000
 const MAX_SHUNNED = 512
 /** Connections being asked for at once. A guess. */
 const MAX_WANTED = 32
@@ -56,8 +52,11 @@ export class Connector {
     return untilMs !== undefined && untilMs > this.core.nowMs ? untilMs : undefined
   }
 
-  /** For a while nobody's word makes us look for this node. */
-  shun(address: Address, forMs = SHUNNED_MS): void {
+  /**
+   * For a while nobody's word makes us look for this node: a dead one stays in others' lists for some seconds, and every
+   * attempt at it may cost an RTCPeerConnection.
+   */
+  shun(address: Address, forMs = this.core.config.profile.shunnedMs): void {
     this.shunned.delete(address)
     this.shunned.set(address, this.core.nowMs + forMs)
     const oldest = this.shunned.keys().next().value
@@ -81,7 +80,7 @@ export class Connector {
           return
         }
         wanted.endpoints = reply.endpoints
-        wanted.dialAtMs = this.core.nowMs + GRACE_MS
+        wanted.dialAtMs = this.core.nowMs + this.core.config.profile.connectGraceMs
       },
     )
   }

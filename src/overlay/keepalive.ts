@@ -1,11 +1,11 @@
 /**
  * Keepalive: is the other end still there?
  *
- *   quiet --silence--> probing (active channel) --SUSPECT--> probing (every channel) --DEAD--> silent channels close
+ *   quiet --silence--> probing (active channel) --suspect--> probing (every channel) --dead--> silent channels close
  *     ^                    |                                    |
  *     +------ heard -------+------------------------------------+
  *
- *   quiet --doubt (presence gone, clock or network jumped)--> probing (every channel), with the shorter DOUBT deadline
+ *   quiet --doubt (presence gone, clock or network jumped)--> probing (every channel), with a shorter deadline
  *
  * A tab that was killed says nothing, and WebRTC notices only after 6 to 16 s (measured), so silence is probed.
  * The deadline is ours, and our own page may have been asleep: when the node wakes late, probes begin anew.
@@ -13,15 +13,8 @@
 import type { Connection } from './connection.ts'
 import type { ChannelId } from './effects.ts'
 import type { NodeCore } from './node-core.ts'
+import type { TimerProfile } from './timer-profile.ts'
 
-/** Together with DEAD_MS at most 3.5 s of silence: a killed tab is to be noticed within 5 s. */
-const KEEPALIVE_MS = 1_500
-/** Each probe over a relay costs the XMPP service two stanzas. */
-const KEEPALIVE_RELAY_MS = 2_000
-const SUSPECT_MS = 1_000
-const DEAD_MS = 2_000
-/** Where the service says that it is gone, a live node has one round trip to say that it is not. */
-const DOUBT_DEAD_MS = 1_500
 /** A throttled relay takes seconds for a round trip (measured on Prosody at 10 kB/s); so it is while none is known. */
 const DEAD_UNKNOWN_MS = 8_000
 /** Round trips that an answer may take before it counts as missing. */
@@ -40,11 +33,13 @@ export interface KeepaliveEvents {
 export class Keepalive {
   private readonly core: NodeCore
   private readonly events: KeepaliveEvents
+  private readonly timers: TimerProfile['keepalive']
   private readonly probes = new Map<Connection, Probe>()
 
   constructor(core: NodeCore, events: KeepaliveEvents) {
     this.core = core
     this.events = events
+    this.timers = core.config.profile.keepalive
   }
 
   get deadlineMs(): number | undefined {
@@ -60,7 +55,7 @@ export class Keepalive {
   /** Somebody says that it is gone. */
   doubt(connection: Connection): void {
     const probe = this.probes.get(connection)
-    const deadlineMs = this.core.nowMs + Math.max(DOUBT_DEAD_MS, PATIENCE * (connection.rttMs ?? 0))
+    const deadlineMs = this.core.nowMs + Math.max(this.timers.doubtDeadMs, PATIENCE * (connection.rttMs ?? 0))
     if (probe?.wide && probe.deadlineMs <= deadlineMs) return
     this.probes.set(connection, { sinceMs: this.core.nowMs, wide: true, wideAtMs: this.core.nowMs, deadlineMs })
     this.ping(connection, true)
@@ -77,7 +72,7 @@ export class Keepalive {
   }
 
   wake(): void {
-    const stalled = this.core.nowMs - (this.deadlineMs ?? this.core.nowMs) > SUSPECT_MS
+    const stalled = this.core.nowMs - (this.deadlineMs ?? this.core.nowMs) > this.timers.suspectMs
     if (stalled) this.core.count('keepalive: woken late')
     for (const connection of [...this.core.table.all()]) this.review(connection, stalled)
   }
@@ -108,7 +103,7 @@ export class Keepalive {
   private start(connection: Connection): void {
     const { nowMs } = this.core
     const deadMs = connection.status.hidden ? DEAD_HIDDEN_MS : this.patienceMs(connection)
-    const wideAtMs = nowMs + SUSPECT_MS
+    const wideAtMs = nowMs + this.timers.suspectMs
     this.probes.set(connection, { sinceMs: nowMs, wide: false, wideAtMs, deadlineMs: nowMs + deadMs })
     this.ping(connection, false)
   }
@@ -116,7 +111,7 @@ export class Keepalive {
   private patienceMs(connection: Connection): number {
     const { rttMs, active } = connection
     if (active?.kind === 'relay' && rttMs === undefined) return DEAD_UNKNOWN_MS
-    return Math.max(DEAD_MS, PATIENCE * (rttMs ?? 0))
+    return Math.max(this.timers.deadMs, PATIENCE * (rttMs ?? 0))
   }
 
   private ping(connection: Connection, wide: boolean): void {
@@ -132,8 +127,8 @@ export class Keepalive {
     const quietMs = connection.status.hidden
       ? KEEPALIVE_HIDDEN_MS
       : active?.kind === 'relay'
-        ? KEEPALIVE_RELAY_MS
-        : KEEPALIVE_MS
+        ? this.timers.quietRelayMs
+        : this.timers.quietMs
     return (active?.heardAtMs ?? connection.sinceMs) + quietMs
   }
 }

@@ -3,8 +3,8 @@
  *
  *   seeking --ring consistent--> settled --ring lost--> seeking
  *
- *   seeking   rounds after 0, 0.5, 1, 2, 4, 8, 10, 10 … s: at most ten candidates each, drawn at random without repetition.
- *             Elders are dialled at once. Those who came after us dial us, so we give them GRACE first.
+ *   seeking   rounds, at growing delays: at most ten candidates each, drawn at random without repetition.
+ *             Elders are dialled at once. Those who came after us dial us, so we give them a grace first.
  *   settled   one candidate that we have no link to, every half minute or so: in a ring that is whole it costs one link;
  *             when there are two rings it makes them one.
  *
@@ -15,14 +15,10 @@ import { type Endpoint, schemeOf } from './endpoint.ts'
 import type { Linker } from './linker.ts'
 import type { NodeCore } from './node-core.ts'
 import { LEAF, withoutRole } from './role.ts'
+import type { TimerProfile } from './timer-profile.ts'
 
 /** Paper, §V.B: asking all got no answer through some services, ten at random did. */
 const CANDIDATES_PER_ROUND = 10
-/** Paper: every 10 s; the earlier rounds are ours, since nothing periodic should stand in the way of a join. */
-const ROUND_DELAY_MS = [500, 1_000, 2_000, 4_000, 8_000, 10_000] as const
-/** How long an elder may leave a newcomer to dial it. A guess: login and first round trip on a slow line. */
-const GRACE_MS = 1_500
-const SETTLED_PROBE_MS = 30_000
 /** Presences beyond it are dropped: the paper saw 600 instances of one account. */
 const MAX_CANDIDATES = 2_000
 /** A candidate that failed is left alone for so long. */
@@ -72,9 +68,9 @@ export class LeafOverlord {
       this.core.count('candidate: too many')
       return
     }
-    const dialAfterMs = this.core.nowMs + (elder ? 0 : GRACE_MS)
+    const dialAfterMs = this.core.nowMs + (elder ? 0 : this.profile.newcomerGraceMs)
     this.candidates.set(endpoint, { endpoint, dialAfterMs })
-    if (this.settled) return
+    if (this.settled || !this.profile.dialsOnAppearance) return
     // Within a round's allowance a new candidate need not wait for the next one.
     if (elder) this.askSome([endpoint])
     else this.graceEndsAtMs = Math.min(this.graceEndsAtMs ?? dialAfterMs, dialAfterMs)
@@ -102,14 +98,14 @@ export class LeafOverlord {
     this.asked = 0
     this.graceEndsAtMs = undefined
     this.roundAtMs = connected ? undefined : nowMs
-    this.probeAtMs = connected ? nowMs + this.fuzzy(SETTLED_PROBE_MS) : undefined
+    this.probeAtMs = connected ? this.nextProbeMs() : undefined
   }
 
   wake(): void {
     const { nowMs } = this.core
     if (this.settled) {
       if (this.probeAtMs === undefined || this.probeAtMs > nowMs) return
-      this.probeAtMs = nowMs + this.fuzzy(SETTLED_PROBE_MS)
+      this.probeAtMs = this.nextProbeMs()
       for (const endpoint of this.draw(1)) this.linker.dial(endpoint, undefined, LEAF)
       for (const connection of this.core.table.all()) this.dropIfUseless(connection)
       return
@@ -138,7 +134,9 @@ export class LeafOverlord {
       if (this.core.table.ofEndpoint(endpoint)) continue
       if (earliest === undefined || dialAfterMs < earliest) earliest = dialAfterMs
     }
-    return earliest === undefined ? undefined : Math.max(earliest, this.core.nowMs + ROUND_DELAY_MS[0])
+    return earliest === undefined
+      ? undefined
+      : Math.max(earliest, this.core.nowMs + (this.profile.roundDelaysMs[0] as number))
   }
 
   /** Asks as many as this round allows; the others wait for the next one. */
@@ -152,8 +150,17 @@ export class LeafOverlord {
     }
   }
 
+  private get profile(): TimerProfile {
+    return this.core.config.profile
+  }
+
+  private nextProbeMs(): number | undefined {
+    const { settledProbeMs } = this.profile
+    return settledProbeMs === undefined ? undefined : this.core.nowMs + this.fuzzy(settledProbeMs)
+  }
+
   private roundDelayMs(): number {
-    const delayMs = ROUND_DELAY_MS[Math.min(this.round, ROUND_DELAY_MS.length - 1)] as number
+    const delayMs = this.profile.roundDelaysMs[Math.min(this.round, this.profile.roundDelaysMs.length - 1)] as number
     this.round++
     return this.fuzzy(delayMs)
   }

@@ -18,10 +18,6 @@ import type { Connector } from './connector.ts'
 import type { NodeCore } from './node-core.ts'
 import { hasRole, NEAR, withoutRole, withRole } from './role.ts'
 
-/** Brunet waits for 30 s without change; here every change is known at once. */
-const TRIM_DELAY_MS = 10_000
-/** While a ring forms, names bring us to our place; only where they have not, is it sought. A guess. */
-const SEEK_AFTER_MS = 300
 /** Requests for our own place at a time. A guess. */
 const MAX_SEEKING = 3
 
@@ -49,7 +45,7 @@ export class NearOverlord {
   }
 
   get deadlineMs(): number | undefined {
-    const trimAtMs = this.hasSurplus ? this.quietSinceMs + TRIM_DELAY_MS : undefined
+    const trimAtMs = this.hasSurplus ? this.quietSinceMs + this.core.config.profile.trimDelayMs : undefined
     return this.seekAtMs !== undefined && (trimAtMs === undefined || this.seekAtMs < trimAtMs)
       ? this.seekAtMs
       : trimAtMs
@@ -96,7 +92,7 @@ export class NearOverlord {
   wake(): void {
     if (this.believeAtMs !== undefined && this.believeAtMs <= this.core.nowMs) this.review()
     if (this.seekAtMs !== undefined && this.seekAtMs <= this.core.nowMs) this.seekOwnPlace()
-    if (!this.hasSurplus || this.quietSinceMs + TRIM_DELAY_MS > this.core.nowMs) return
+    if (!this.hasSurplus || this.quietSinceMs + this.core.config.profile.trimDelayMs > this.core.nowMs) return
     for (const connection of this.surplus()) this.giveUp(connection)
   }
 
@@ -153,7 +149,7 @@ export class NearOverlord {
       if (this.seeking >= MAX_SEEKING) return
       if (this.soughtThrough.has(connection) || connection.status.size <= 2 * config.perSide + 1) continue
       if (connection.status.size <= Math.max(table.size, this.candidates()) + 1) continue
-      const seekAtMs = connection.sinceMs + SEEK_AFTER_MS
+      const seekAtMs = connection.sinceMs + config.profile.seekAfterMs
       if (seekAtMs > this.core.nowMs) {
         this.seekAtMs = Math.min(seekAtMs, this.seekAtMs ?? seekAtMs)
         continue

@@ -1,23 +1,11 @@
 /** What the parts of a node share: who we are, the time of the input in hand, and the ways to act on the world. */
 import type { Address } from './address.ts'
-import type { ChannelKind } from './channel-kind.ts'
 import type { Connection } from './connection.ts'
 import type { ConnectionTable } from './connection-table.ts'
 import type { ChannelId, Effect } from './effects.ts'
 import type { Endpoint } from './endpoint.ts'
+import type { NodeConfig } from './node-config.ts'
 import type { Frame, Packet, Status } from './wire.ts'
-
-export type NodeConfig = {
-  address: Address
-  /** Tells this run of the node from an earlier one at the same address; 32 bits. */
-  incarnation: number
-  /** 40 hex digits: what the outside may know of the overlay's name and secret. */
-  namespace: string
-  /** Wanted neighbours on each side; all-to-all is certain for up to 2 × perSide + 1 nodes. */
-  perSide: number
-  /** What we can dial, in the order in which a first contact should try; `kind` is the best that may come of it. */
-  transports: readonly { scheme: string; kind: ChannelKind }[]
-}
 
 /** Uniform on [0, 1), and the same sequence for the same seed: a replay repeats it. */
 export type Random = () => number

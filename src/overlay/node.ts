@@ -23,7 +23,8 @@ import { LinkKeeper, type Loss } from './link-keeper.ts'
 import { Linker, type LinkFailure } from './linker.ts'
 import { MessageStreams, type Path } from './message-streams.ts'
 import { NearOverlord } from './near-overlord.ts'
-import type { NodeConfig, NodeCore, Random } from './node-core.ts'
+import { type NodeConfig, type NodeFacts, nodeConfig } from './node-config.ts'
+import type { NodeCore, Random } from './node-core.ts'
 import { PacketSwitch } from './packet-switch.ts'
 import { Requests } from './requests.ts'
 import { NO_ROLES } from './role.ts'
@@ -58,7 +59,7 @@ export class Node implements NodeCore {
   private readonly keepalive: Keepalive
   private readonly packets: PacketSwitch
   private readonly intake: FrameIntake
-  private readonly requests = new Requests()
+  private readonly requests: Requests
   private readonly connector: Connector
   private readonly leafOverlord: LeafOverlord
   private readonly nearOverlord: NearOverlord
@@ -68,7 +69,8 @@ export class Node implements NodeCore {
   private readonly broadcast: Broadcast
   private readonly parts: readonly { readonly deadlineMs: number | undefined }[]
 
-  constructor(config: NodeConfig, random: Random) {
+  constructor(facts: NodeFacts, random: Random) {
+    const config = nodeConfig(facts)
     this.config = config
     this.random = random
     this.table = new ConnectionTable(config.address)
@@ -89,6 +91,7 @@ export class Node implements NodeCore {
       },
     })
     this.packets = new PacketSwitch(this, { delivered: (packet) => this.intake.onPacket(packet) })
+    this.requests = new Requests(config.profile.request)
     this.connector = new Connector(this, this.linker, this.requests)
     this.leafOverlord = new LeafOverlord(this, this.linker)
     this.nearOverlord = new NearOverlord(this, this.connector, () => this.leafOverlord.known)

@@ -3,20 +3,18 @@
  *
  *   pending --reply--> done
  *      |  ^
- *      |  +-- deadline: sent again, RESENDS times, each wait twice as long
+ *      |  +-- deadline: sent again, a few times, each wait twice as long
  *      +----- last deadline --> failed
  *
  * The answerer keeps its replies for a while: a request that arrives twice is answered twice but acted on once.
  */
 import type { Address } from './address.ts'
+import type { TimerProfile } from './timer-profile.ts'
 import type { Reply } from './wire.ts'
 
-/** Brunet waits 5 s and resends five times (ReqrepManager); its own measurements show where its 20 s went. */
-const FIRST_TIMEOUT_MS = 1_000
-const RESENDS = 2
 const MAX_PENDING = 256
 const MAX_ANSWERED = 512
-/** Longer than a requester keeps asking: 1 + 2 + 4 s. */
+/** About as long as a requester keeps asking: 1 + 2 + 4 s. */
 const ANSWER_KEPT_MS = 10_000
 
 type Pending = {
@@ -29,7 +27,12 @@ type Pending = {
 export class Requests {
   private readonly pending = new Map<number, Pending>()
   private readonly answered = new Map<string, { reply: Uint8Array; untilMs: number }>()
+  private readonly timers: TimerProfile['request']
   private lastId = 0
+
+  constructor(timers: TimerProfile['request']) {
+    this.timers = timers
+  }
 
   get deadlineMs(): number | undefined {
     let earliest: number | undefined
@@ -47,7 +50,7 @@ export class Requests {
     }
     this.lastId = (this.lastId + 1) >>> 0
     const id = this.lastId
-    this.pending.set(id, { attempts: 1, deadlineMs: nowMs + FIRST_TIMEOUT_MS, send: () => send(id), done })
+    this.pending.set(id, { attempts: 1, deadlineMs: nowMs + this.timers.firstTimeoutMs, send: () => send(id), done })
     send(id)
   }
 
@@ -77,12 +80,12 @@ export class Requests {
   wake(nowMs: number): void {
     for (const [id, pending] of [...this.pending]) {
       if (pending.deadlineMs > nowMs) continue
-      if (pending.attempts > RESENDS) {
+      if (pending.attempts > this.timers.resends) {
         this.pending.delete(id)
         pending.done(undefined)
         continue
       }
-      pending.deadlineMs = nowMs + FIRST_TIMEOUT_MS * 2 ** pending.attempts
+      pending.deadlineMs = nowMs + this.timers.firstTimeoutMs * 2 ** pending.attempts
       pending.attempts++
       pending.send()
     }

@@ -44,8 +44,6 @@ export type JoinOptions = {
   rtc?: Rtc
 }
 
-const NEIGHBOURS_PER_SIDE = 2 // Brunet, DESIRED_NEIGHBORS.
-
 /**
  * Signs in and starts to look for peers. Resolves when signed in, with a ring that may still be alone; from then on the
  * ring keeps itself up, also while the XMPP service is away. Rejects with an OvertureError whose `retryable` says
@@ -79,7 +77,7 @@ export async function join(options: JoinOptions): Promise<Ring> {
       address: nodeAddress(randomBytes(20)),
       incarnation: randomInteger(),
       namespace: hash,
-      perSide: options.neighboursPerSide ?? NEIGHBOURS_PER_SIDE,
+      ...(options.neighboursPerSide === undefined ? {} : { perSide: options.neighboursPerSide }),
       transports: transports.map(({ scheme }) => ({ scheme, kind: kinds[scheme] as ChannelKind })),
     },
     seededRandom(randomInteger()),

@@ -46,7 +46,7 @@ describe('a small ring', () => {
     const count = 2 * perSide + 1
     test(`of ${count} is linked all to all with ${perSide} neighbours a side`, () => {
       for (const seed of seeds(5)) {
-        const world = new World({ seed, perSide })
+        const world = new World({ seed, behaviour: { perSide } })
         world.addMany(count)
         world.runUntil(() => world.isOneRing, LIMIT_MS)
         world.run(120_000)

@@ -6,6 +6,7 @@
 import { type Address, nodeAddress } from '../overlay/address.ts'
 import { endpointOf } from '../overlay/endpoint.ts'
 import { Node } from '../overlay/node.ts'
+import type { NodeConfig } from '../overlay/node-config.ts'
 import type { Random } from '../overlay/node-core.ts'
 import { seededRandom } from '../overlay/seeded-random.ts'
 import { Driver } from '../peer/driver.ts'
@@ -17,7 +18,8 @@ export type WorldOptions = {
   seed: number
   /** One way, over a direct channel; a relay takes as long again and half. */
   latencyMs?: number
-  perSide?: number
+  /** What differs from a node's own defaults. */
+  behaviour?: Partial<NodeConfig>
   /** Whether two nodes can have a direct channel. */
   direct?: (a: string, b: string) => boolean
   /** How many of those who are there a newcomer is shown. */
@@ -76,10 +78,9 @@ export class World {
       { scheme: 'webrtc', kind: 'direct' },
     ]
     const incarnation = Math.floor(this.random() * 2 ** 32)
-    const perSide = this.options.perSide ?? 2
     const namespace = options.namespace ?? NAMESPACE
     const node = new Node(
-      { address, incarnation, namespace, perSide, transports },
+      { address, incarnation, namespace, transports, ...this.options.behaviour },
       seededRandom(Math.floor(this.random() * 2 ** 32)),
     )
     const delivered: Delivery[] = []

@@ -1,0 +1,42 @@
+/** What a node is told when it is made, and never again. */
+import type { Address } from './address.ts'
+import type { ChannelKind } from './channel-kind.ts'
+import { MODERN, type TimerProfile } from './timer-profile.ts'
+
+export type NodeConfig = {
+  address: Address
+  /** Tells this run of the node from an earlier one at the same address; 32 bits. */
+  incarnation: number
+  /** 40 hex digits: what the outside may know of the overlay's name and secret. */
+  namespace: string
+  /** What we can dial, in the order in which a first contact should try; `kind` is the best that may come of it. */
+  transports: readonly { scheme: string; kind: ChannelKind }[]
+  /** Wanted neighbours on each side; all-to-all is certain for up to 2 × perSide + 1 nodes. */
+  perSide: number
+  profile: TimerProfile
+  /** Shortcuts that we make; undefined: by the ring's size. */
+  shortcuts: number | undefined
+  /** Whether a packet's next hop is chosen with regard to the far ends' links. */
+  lookahead: boolean
+  /** Whether nodes that cannot connect do so through others. */
+  tunnels: boolean
+  /** Whether traffic makes links. */
+  onDemand: boolean
+}
+
+export type NodeFacts = Pick<NodeConfig, 'address' | 'incarnation' | 'namespace' | 'transports'> & Partial<NodeConfig>
+
+/** Brunet, StructuredNearConnectionOverlord: two on each side bear the loss of either. */
+const PER_SIDE = 2
+
+export function nodeConfig(facts: NodeFacts): NodeConfig {
+  return {
+    perSide: PER_SIDE,
+    profile: MODERN,
+    shortcuts: undefined,
+    lookahead: true,
+    tunnels: true,
+    onDemand: true,
+    ...facts,
+  }
+}
