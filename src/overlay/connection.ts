@@ -34,6 +34,8 @@ export class Connection {
   /** The roles that we give it; the other end's are in its status. */
   roles: RoleBits = NO_ROLES
   status: Status
+  /** Through whom the other end can be reached, as it has told. */
+  forwarders: Address[] = []
   channels: ConnectionChannel[] = []
   rttMs: number | undefined
   /** When nobody needed it any more. */

@@ -25,15 +25,24 @@ const MAX_WANTED = 32
 
 type Wanted = { role: RoleBits; dialAtMs: number | undefined; endpoints: Endpoint[] }
 
+export interface ConnectorEvents {
+  /** Through whom this node can reach us, should it not reach us by itself. */
+  forwardersFor(far: Address): Address[]
+  /** Either end wants a link to this node, which can be reached through those that it names. */
+  wanted(address: Address, role: RoleBits, forwarders: readonly Address[]): void
+}
+
 export class Connector {
   private readonly core: NodeCore
+  private readonly events: ConnectorEvents
   private readonly linker: Linker
   private readonly requests: Requests
   private readonly wanted = new Map<Address, Wanted>()
   private readonly shunned = new Map<Address, number>()
 
-  constructor(core: NodeCore, linker: Linker, requests: Requests) {
+  constructor(core: NodeCore, linker: Linker, requests: Requests, events: ConnectorEvents) {
     this.core = core
+    this.events = events
     this.linker = linker
     this.requests = requests
   }
@@ -63,9 +72,10 @@ export class Connector {
     if (this.shunned.size > MAX_SHUNNED && oldest !== undefined) this.shunned.delete(oldest)
   }
 
-  /** `informer` is connected to the node, as far as we know, and passes our request on. */
-  connect(address: Address, role: RoleBits, informer: Connection): void {
+  /** `informer` is connected to the node, as far as we know, and passes our request on; without one the ring does. */
+  connect(address: Address, role: RoleBits, informer: Connection | undefined): void {
     if (address === this.core.config.address || this.core.table.get(address) || this.wanted.has(address)) return
+    if (this.linker.isDialling(address)) return
     if (this.wanted.size >= MAX_WANTED || this.shunnedUntilMs(address) !== undefined) return
     const wanted: Wanted = { role, dialAtMs: undefined, endpoints: [] }
     this.wanted.set(address, wanted)
@@ -79,6 +89,7 @@ export class Connector {
           if (!this.core.table.get(address)) this.shun(address)
           return
         }
+        this.events.wanted(address, role, reply.forwarders)
         wanted.endpoints = reply.endpoints
         wanted.dialAtMs = this.core.nowMs + this.core.config.profile.connectGraceMs
       },
@@ -104,10 +115,14 @@ export class Connector {
         id: request.id,
         endpoints: [...this.core.endpoints],
         status: this.core.statusFor(packet.source),
+        forwarders: this.events.forwardersFor(packet.source),
       })
       this.requests.remember(packet.source, request.id, payload, this.core.nowMs)
       this.shunned.delete(packet.source)
-      if (!this.core.table.get(packet.source)) this.dial(packet.source, request.role, request.endpoints)
+      if (!this.core.table.get(packet.source)) {
+        this.dial(packet.source, request.role, request.endpoints)
+        this.events.wanted(packet.source, request.role, request.forwarders)
+      }
     }
     const reply = { mode: 'exact', body: 'reply', destination: packet.source, payload } as const
     if (!request.via || request.via === this.core.config.address) this.core.sendPacket(reply)
@@ -137,11 +152,22 @@ export class Connector {
     else this.core.count('connect: no endpoint that we can dial')
   }
 
-  private request(id: number, destination: Address, mode: Mode, role: RoleBits, informer: Connection): void {
-    const via = informer.address
-    const payload = encodeRequest({ id, via, method: 'connect', role, endpoints: [...this.core.endpoints] })
-    const inner = routableFrame(this.core, { mode, body: 'request', destination, payload })
-    this.core.sendPacket({ mode: 'exact', body: 'forward', destination: via, payload: inner })
+  private request(
+    id: number,
+    destination: Address,
+    mode: Mode,
+    role: RoleBits,
+    informer: Connection | undefined,
+  ): void {
+    const via = informer?.address
+    const forwarders = this.events.forwardersFor(destination)
+    const payload = encodeRequest({ id, via, method: 'connect', role, endpoints: [...this.core.endpoints], forwarders })
+    const packet = { mode, body: 'request', destination, payload } as const
+    if (via === undefined) this.core.sendPacket(packet)
+    else {
+      const inner = routableFrame(this.core, packet)
+      this.core.sendPacket({ mode: 'exact', body: 'forward', destination: via, payload: inner })
+    }
   }
 }
 

@@ -13,6 +13,8 @@ import type { MessageStreams } from './message-streams.ts'
 import type { NodeCore } from './node-core.ts'
 import type { PacketSwitch } from './packet-switch.ts'
 import type { Requests } from './requests.ts'
+import type { TunnelChannels } from './tunnel-channels.ts'
+import type { TunnelOverlord } from './tunnel-overlord.ts'
 import {
   decodeFrame,
   decodeReply,
@@ -32,6 +34,8 @@ export type IntakeParts = {
   connector: Connector
   requests: Requests
   streams: MessageStreams
+  tunnels: TunnelChannels
+  tunnelOverlord: TunnelOverlord
 }
 
 export interface FrameIntakeEvents {
@@ -113,7 +117,7 @@ export class FrameIntake {
     frame: Exclude<Frame, { type: 'data' }>,
     bytes: Uint8Array,
   ): void {
-    const { linkKeeper, keepalive, packets, streams } = this.parts
+    const { linkKeeper, keepalive, packets, streams, tunnels, tunnelOverlord } = this.parts
     switch (frame.type) {
       case 'status':
         this.onStatus(connection, frame.status)
@@ -137,6 +141,15 @@ export class FrameIntake {
         break
       case 'packet':
         packets.receive(frame, bytes, connection.address)
+        break
+      case 'tunnel':
+        tunnels.receive(connection, frame, bytes)
+        break
+      case 'no-tunnel':
+        tunnels.onNoTunnel(connection, frame.to)
+        break
+      case 'forwarders':
+        tunnelOverlord.onForwarders(connection, frame.addresses, frame.wanted)
         break
       case 'start':
       case 'accept':

@@ -126,7 +126,7 @@ export class Keepalive {
     const { active } = connection
     const quietMs = connection.status.hidden
       ? KEEPALIVE_HIDDEN_MS
-      : active?.kind === 'relay'
+      : active?.kind === 'relay' || active?.kind === 'tunnel'
         ? this.timers.quietRelayMs
         : this.timers.quietMs
     return (active?.heardAtMs ?? connection.sinceMs) + quietMs

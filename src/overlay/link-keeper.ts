@@ -6,6 +6,7 @@
  *   retiring a channel: we send `retire` and nothing after it, but go on receiving until the other end has sent its own;
  *   so nothing that is under way is lost. A connection that neither end gives a role is retired as a whole.
  */
+import { rankOf } from './channel-kind.ts'
 import { Connection, type ConnectionChannel, connectionChannel } from './connection.ts'
 import { MAX_CONNECTIONS } from './connection-table.ts'
 import type { ChannelId } from './effects.ts'
@@ -69,6 +70,7 @@ export class LinkKeeper {
     const superfluous = connection.attach(channel, config.address)
     table.indexChannel(id, connection)
     if (superfluous) this.retire(connection, superfluous)
+    this.retireTunnels(connection)
     // The other end may have retired a channel in favour of this one.
     for (const other of [...connection.channels]) {
       if (other.farRetired && !other.retired && this.hasOther(connection, other)) this.retire(connection, other)
@@ -107,6 +109,12 @@ export class LinkKeeper {
     for (const channel of connection.channels) this.core.emit({ type: 'close', channel: channel.id, reason })
     this.core.table.remove(connection)
     this.events.lost(connection, loss)
+  }
+
+  sayGoodbye(): void {
+    for (const connection of this.core.table.all()) {
+      for (const { id, retired } of connection.channels) if (!retired) this.core.transmit(id, { type: 'goodbye' })
+    }
   }
 
   /** Marks connections that nobody needs, and those that are needed again. */
@@ -151,6 +159,13 @@ export class LinkKeeper {
     connection.detach(channel.id)
     this.core.table.forgetChannel(channel.id)
     this.core.emit({ type: 'close', channel: channel.id, reason: 'retired' })
+  }
+
+  /** A tunnel costs others something, and is made again in no time. */
+  private retireTunnels(connection: Connection): void {
+    const { active } = connection
+    if (!active || rankOf(active.kind) >= rankOf('tunnel')) return
+    for (const channel of [...connection.channels]) if (channel.kind === 'tunnel') this.retire(connection, channel)
   }
 
   private hasOther(connection: Connection, channel: ConnectionChannel): boolean {

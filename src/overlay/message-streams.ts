@@ -13,6 +13,7 @@
  */
 import type { Address } from './address.ts'
 import type { BroadcastContent } from './broadcast.ts'
+import type { ConnectionTable } from './connection-table.ts'
 import type { ChannelId, SendFailure, Ticket } from './effects.ts'
 import { IncomingStream } from './incoming-stream.ts'
 import type { NodeCore } from './node-core.ts'
@@ -302,4 +303,14 @@ export class MessageStreams {
     const stream = Math.floor(this.core.random() * 0xffff_fffe) + 1
     return stream === previous ? this.newStream(previous) : stream
   }
+}
+
+/** What goes through others may be lost, even where it looks like a link. */
+export function pathTo(table: ConnectionTable, address: Address): Path {
+  const active = table.get(address)?.active
+  if (active && active.kind !== 'tunnel' && active.kind !== 'subring') {
+    const { id: channel, congested } = active
+    return { kind: active.kind === 'relay' ? 'relay' : 'direct', channel, congested }
+  }
+  return table.size > 0 ? { kind: 'routed', congested: false } : undefined
 }

@@ -19,6 +19,8 @@ export interface NodeCore {
   /** Where others can dial us. */
   readonly endpoints: readonly Endpoint[]
   readonly leaving: boolean
+  /** Who passes on what goes through our tunnels. */
+  readonly forwardersInUse: ReadonlySet<Address>
   emit(effect: Effect): void
   /** Counts what was dropped or went wrong, by reason. */
   count(reason: string): void

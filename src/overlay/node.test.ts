@@ -137,9 +137,14 @@ describe('hostile bytes', () => {
     }))
   const payload = fc.oneof(
     fc.uint8Array({ maxLength: 100 }),
-    fc
-      .record({ id: fc.nat(), via: fc.option(address, { nil: undefined }), role: roles })
-      .map((request) => encodeRequest({ ...request, method: 'connect', endpoints: [endpointOf('xmpp', 'victim')] })),
+    fc.record({ id: fc.nat(), via: fc.option(address, { nil: undefined }), role: roles }).map((request) =>
+      encodeRequest({
+        ...request,
+        method: 'connect',
+        endpoints: [endpointOf('xmpp', 'victim')],
+        forwarders: [other],
+      }),
+    ),
     data.map((data) => encodeFrame({ type: 'data', data }).slice(1)),
   )
   const packet = fc.record({
@@ -161,6 +166,21 @@ describe('hostile bytes', () => {
     packet,
     nested,
     fc.record({ type: fc.constant('data' as const), data }),
+    fc.record({
+      type: fc.constant('tunnel' as const),
+      kind: fc.constantFrom('frame' as const, 'close' as const),
+      fromDialler: fc.boolean(),
+      session: fc.nat({ max: 2 }),
+      from: fc.oneof(address, fc.constant(self), fc.constant(other)),
+      to: fc.oneof(address, fc.constant(self), fc.constant(other)),
+      payload,
+    }),
+    fc.record({ type: fc.constant('no-tunnel' as const), to: fc.oneof(address, fc.constant(other)) }),
+    fc.record({
+      type: fc.constant('forwarders' as const),
+      wanted: fc.boolean(),
+      addresses: fc.array(fc.oneof(address, fc.constant(self), fc.constant(other)), { maxLength: 16 }),
+    }),
     fc.record({ type: fc.constant('status' as const), status }),
     fc.record({ type: fc.constant('retire' as const), unused: fc.boolean() }),
     fc.record({ type: fc.constant('pong' as const), nonce: fc.nat() }),

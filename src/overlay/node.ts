@@ -15,22 +15,23 @@ import type { Connection } from './connection.ts'
 import { ConnectionTable } from './connection-table.ts'
 import { Connector } from './connector.ts'
 import type { ChannelId, Effect, Input, NodeState } from './effects.ts'
-import type { Endpoint } from './endpoint.ts'
+import { type Endpoint, schemeOf } from './endpoint.ts'
 import { FrameIntake } from './frame-intake.ts'
 import { Keepalive } from './keepalive.ts'
 import { LeafOverlord } from './leaf-overlord.ts'
 import { LinkKeeper, type Loss } from './link-keeper.ts'
 import { Linker, type LinkFailure } from './linker.ts'
-import { MessageStreams, type Path } from './message-streams.ts'
+import { MessageStreams, pathTo } from './message-streams.ts'
 import { NearOverlord } from './near-overlord.ts'
 import { type NodeConfig, type NodeFacts, nodeConfig } from './node-config.ts'
 import type { NodeCore, Random } from './node-core.ts'
 import { PacketSwitch } from './packet-switch.ts'
 import { Requests } from './requests.ts'
-import { NO_ROLES } from './role.ts'
-import { StatusReporter } from './status-reporter.ts'
+import { StatusReporter, statusFor } from './status-reporter.ts'
+import { TUNNEL, TunnelChannels } from './tunnel-channels.ts'
+import { TunnelOverlord } from './tunnel-overlord.ts'
 import { Upgrader } from './upgrader.ts'
-import { encodeFrame, type Frame, MAX_NEIGHBOURS, type Packet, type Status } from './wire.ts'
+import { encodeFrame, type Frame, type Packet, type Status } from './wire.ts'
 
 /** Others may name a node that fell silent until they notice it, too; yet it may have slept and be back. */
 const SILENT_SHUNNED_MS = 2_500
@@ -49,6 +50,8 @@ export class Node implements NodeCore {
   state: NodeState = 'alone'
   private hidden = false
   private effects: Effect[] = []
+  /** What tunnels bring about, to be handled like an input of its own. */
+  private readonly inner: Input[] = []
   private channels = 0
   private reviewedVersion = -1
   private namesChanged = false
@@ -64,6 +67,8 @@ export class Node implements NodeCore {
   private readonly leafOverlord: LeafOverlord
   private readonly nearOverlord: NearOverlord
   private readonly upgrader: Upgrader
+  private readonly tunnels: TunnelChannels
+  private readonly tunnelOverlord: TunnelOverlord
   private readonly reporter: StatusReporter
   private readonly streams: MessageStreams
   private readonly broadcast: Broadcast
@@ -92,13 +97,26 @@ export class Node implements NodeCore {
     })
     this.packets = new PacketSwitch(this, { delivered: (packet) => this.intake.onPacket(packet) })
     this.requests = new Requests(config.profile.request)
-    this.connector = new Connector(this, this.linker, this.requests)
+    this.connector = new Connector(this, this.linker, this.requests, {
+      forwardersFor: (far) => this.tunnelOverlord.namedTo(far),
+      wanted: (address, role, forwarders) => this.tunnelOverlord.want(address, role, forwarders),
+    })
     this.leafOverlord = new LeafOverlord(this, this.linker)
     this.nearOverlord = new NearOverlord(this, this.connector, () => this.leafOverlord.known)
     this.upgrader = new Upgrader(this, this.linker)
+    this.tunnels = new TunnelChannels(this, {
+      later: (input) => this.inner.push(input),
+      arrived: (channel, endpoint) => this.linker.handleArrived(channel, endpoint, TUNNEL),
+      frame: (channel, bytes) => this.intake.handle(channel, bytes),
+      named: (far) => this.tunnelOverlord.namedBy(far),
+      rerouted: (far) => this.streams.pathChanged(far),
+    })
+    this.tunnelOverlord = new TunnelOverlord(this, this.linker, this.connector, (connection) =>
+      this.upgrader.isHopeless(connection),
+    )
     this.reporter = new StatusReporter(this)
     this.streams = new MessageStreams(this, {
-      pathTo: (address) => this.pathTo(address),
+      pathTo: (address) => pathTo(this.table, address),
       received: (from, content) => {
         if (content.type === 'broadcast') this.broadcast.received(content)
         else this.emit({ type: 'deliver', from, data: content.data, broadcast: false })
@@ -113,10 +131,10 @@ export class Node implements NodeCore {
       deliver: (from, data) => this.emit({ type: 'deliver', from, data, broadcast: true }),
       done: (ticket) => this.emit({ type: 'settle', ticket, failure: undefined }),
     })
-    const { linker, linkKeeper, keepalive, packets, connector, requests, streams } = this
+    const { linker, linkKeeper, keepalive, packets, connector, requests, streams, tunnels, tunnelOverlord } = this
     this.intake = new FrameIntake(
       this,
-      { linker, linkKeeper, keepalive, packets, connector, requests, streams },
+      { linker, linkKeeper, keepalive, packets, connector, requests, streams, tunnels, tunnelOverlord },
       {
         named: (neighbours) => {
           this.namesChanged ||= this.nearOverlord.concerns(neighbours)
@@ -132,6 +150,7 @@ export class Node implements NodeCore {
       this.leafOverlord,
       this.nearOverlord,
       this.upgrader,
+      this.tunnelOverlord,
       this.reporter,
     ]
   }
@@ -142,6 +161,10 @@ export class Node implements NodeCore {
     return { left: this.nearOverlord.left.filter(linked), right: this.nearOverlord.right.filter(linked) }
   }
 
+  get forwardersInUse(): ReadonlySet<Address> {
+    return this.tunnels.inUse
+  }
+
   /** Whether the ring is whole as seen from here and each of its links has the best channel that it can have. */
   get settled(): boolean {
     return this.state === 'connected' && this.upgrader.settled
@@ -150,7 +173,7 @@ export class Node implements NodeCore {
   /** When to call `handle({ type: 'wake' })`; undefined while nothing is due. */
   get deadlineMs(): number | undefined {
     if (this.leaving) return undefined
-    this.partsDeadlineMs ??= earliest(this.parts)
+    this.partsDeadlineMs ??= Math.min(...this.parts.map(({ deadlineMs }) => deadlineMs ?? Number.POSITIVE_INFINITY))
     const deadlineMs = Math.min(this.partsDeadlineMs, this.streams.deadlineMs ?? Number.POSITIVE_INFINITY)
     return deadlineMs === Number.POSITIVE_INFINITY ? undefined : deadlineMs
   }
@@ -159,8 +182,14 @@ export class Node implements NodeCore {
     this.nowMs = Math.max(nowMs, this.nowMs)
     this.effects = []
     if (!this.leaving) {
-      const onlyStreams = this.dispatch(input)
-      if (this.keepInStep() || !onlyStreams) this.partsDeadlineMs = undefined
+      let onlyStreams = this.dispatch(input)
+      if (this.keepInStep()) onlyStreams = false
+      for (let next = this.inner.shift(); next; next = this.inner.shift()) {
+        this.dispatch(next)
+        this.keepInStep()
+        onlyStreams = false
+      }
+      if (!onlyStreams) this.partsDeadlineMs = undefined
     } else if (input.type === 'send' || input.type === 'broadcast') {
       this.emit({ type: 'settle', ticket: input.ticket, failure: 'left' })
     }
@@ -246,6 +275,7 @@ export class Node implements NodeCore {
     this.nearOverlord.wake()
     this.namesChanged ||= wasConnected !== this.nearOverlord.connected
     this.upgrader.wake()
+    this.tunnelOverlord.wake()
     this.reporter.wake()
   }
 
@@ -258,7 +288,9 @@ export class Node implements NodeCore {
       this.reviewedVersion = this.table.version
       this.nearOverlord.review()
       this.linkKeeper.review()
+      this.tunnels.review()
       this.upgrader.review()
+      this.tunnelOverlord.review()
       this.reporter.review()
     }
     this.namesChanged = false
@@ -273,11 +305,7 @@ export class Node implements NodeCore {
   }
 
   private leave(): void {
-    for (const connection of [...this.table.all()]) {
-      for (const channel of connection.channels) {
-        if (!channel.retired) this.transmit(channel.id, { type: 'goodbye' })
-      }
-    }
+    this.linkKeeper.sayGoodbye()
     this.streams.failEverything('left')
     this.linker.abandonAll('left')
     this.leaving = true
@@ -316,7 +344,8 @@ export class Node implements NodeCore {
   private onLinkFailed(failure: LinkFailure): void {
     this.count(`link failed: ${failure.reason}`)
     if (!failure.ours) return
-    if (failure.to) this.upgrader.failed(failure.to)
+    if (failure.to && schemeOf(failure.endpoint) === TUNNEL) this.tunnelOverlord.failed(failure.to)
+    else if (failure.to) this.upgrader.failed(failure.to)
     this.leafOverlord.failed(failure.endpoint)
   }
 
@@ -328,19 +357,10 @@ export class Node implements NodeCore {
     if (!congested) this.streams.writable(connection.address)
   }
 
-  private pathTo(address: Address): Path {
-    const active = this.table.get(address)?.active
-    if (active) {
-      const { id: channel, congested } = active
-      return { kind: active.kind === 'relay' ? 'relay' : 'direct', channel, congested }
-    }
-    return this.table.size > 0 ? { kind: 'routed', congested: false } : undefined
-  }
-
   // ---------------------------------------------------------------------------------------- what the parts may do
 
   emit(effect: Effect): void {
-    this.effects.push(effect)
+    if (!this.tunnels.takes(effect)) this.effects.push(effect)
   }
 
   count(reason: string): void {
@@ -370,20 +390,6 @@ export class Node implements NodeCore {
   }
 
   statusFor(address: Address): Status {
-    const half = MAX_NEIGHBOURS / 2
-    const left = this.table.neighboursOf(address, 'left', half)
-    const right = this.table.neighboursOf(address, 'right', half)
-    return {
-      roles: this.table.get(address)?.roles ?? NO_ROLES,
-      hidden: this.hidden,
-      size: this.table.estimateSize(this.config.perSide),
-      neighbours: [...new Set([...left, ...right])],
-    }
+    return statusFor(this, this.hidden, address)
   }
-}
-
-function earliest(parts: readonly { readonly deadlineMs: number | undefined }[]): number {
-  let earliestMs = Number.POSITIVE_INFINITY
-  for (const { deadlineMs } of parts) if (deadlineMs !== undefined && deadlineMs < earliestMs) earliestMs = deadlineMs
-  return earliestMs
 }

@@ -3,6 +3,7 @@
  * since all that applications send and receive passes here.
  */
 import { ADDRESS_BYTES, type Address, addressFromBytes, classOf, writeAddress } from './address.ts'
+import { NOBODY } from './wire-fields.ts'
 
 export type Content =
   | { type: 'message'; data: Uint8Array }
@@ -30,7 +31,6 @@ const ID = ADDRESS_BYTES
 const AFTER = ID + 4
 const UNTIL = AFTER + ADDRESS_BYTES
 const BROADCAST_HEAD_BYTES = UNTIL + ADDRESS_BYTES
-const NOBODY = '0'.repeat(2 * ADDRESS_BYTES) as Address
 
 /** How many bytes it takes with its head. */
 export function streamDataBytes(content: Content): number {

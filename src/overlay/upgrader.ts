@@ -57,6 +57,12 @@ export class Upgrader {
     return true
   }
 
+  /** Whether a better channel than this one's has been tried in vain, or is not to be had. */
+  isHopeless(connection: Connection): boolean {
+    const want = this.wants.get(connection.address)
+    return want ? want.failures > 0 : !this.betterEndpoint(connection)
+  }
+
   review(): void {
     const { table, nowMs, config } = this.core
     for (const address of [...this.wants.keys()]) {

@@ -8,6 +8,11 @@ import { ALL_ROLES, type RoleBits } from './role.ts'
 export const MAX_ENDPOINTS = 8
 /** Neighbours named in one status: four on either side of whom it is sent to. */
 export const MAX_NEIGHBOURS = 8
+/** Forwarders named at once (Brunet, RelayTransportAddress: 16). */
+export const MAX_ADDRESSES = 16
+
+/** In the place of an address: whoever is there, or none. */
+export const NOBODY = '0'.repeat(40) as Address
 
 export type Status = {
   roles: RoleBits
@@ -34,6 +39,20 @@ export function readEndpoints(reader: ByteReader): Endpoint[] {
     if (endpoint) endpoints.push(endpoint)
   }
   return endpoints
+}
+
+export function writeAddresses(writer: ByteWriter, addresses: readonly Address[]): void {
+  const sent = addresses.slice(0, MAX_ADDRESSES)
+  writer.u8(sent.length)
+  for (const address of sent) writer.address(address)
+}
+
+export function readAddresses(reader: ByteReader): Address[] {
+  const count = reader.u8()
+  if (count > MAX_ADDRESSES) reader.failed = true
+  const addresses: Address[] = []
+  for (let index = 0; index < count && !reader.failed; index++) addresses.push(reader.nodeAddress())
+  return addresses
 }
 
 export function writeStatus(writer: ByteWriter, status: Status): void {

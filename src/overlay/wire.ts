@@ -18,13 +18,18 @@
  *   9  packet   mode u8, hops u8, ttl u8, body u8, source address, destination address, payload      routed traffic
  *   10 endpoints  endpoints                           where we can be dialled has changed
  *   11 data    as in packet body 3                                                                   for this far end itself
+ *   12 tunnel  kind u8 (0 frame, 1 close), dialler u8 (1: from dialled), session u32,                for `to`, which we
+ *              from address, to address, frame                                                       cannot reach
+ *   13 no-tunnel  to address                                                                         we cannot either
+ *   14 forwarders  wanted u8 (1: answer with yours), addresses                                       for tunnels to us
  *
+ *   addresses = count u8, address…
  *   endpoints = count u8, text…                status = roles u8, flags u8 (1 hidden), size u16, count u8, address…
  *
  * Packets travel through the ring; their payloads by body:
  *
- *   0  request  id u32, via address (zeros: none), method u8, arguments     method 0 connect: role u8, endpoints
- *   1  reply    id u32, result                                              connect: endpoints, status
+ *   0  request  id u32, via address (zeros: none), method u8, arguments     method 0 connect: role u8, endpoints, addresses (forwarders)
+ *   1  reply    id u32, result                                              connect: endpoints, status, addresses (forwarders)
  *   2  forward  a whole packet frame, to be routed on from here
  *   3  data     stream u32, sequence u32, ack-stream u32, ack u32, content u8, content
  *   4  ack      ack-stream u32, ack u32
@@ -36,7 +41,6 @@
 import type { Address } from './address.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import type { Endpoint } from './endpoint.ts'
-import { ALL_ROLES, type RoleBits } from './role.ts'
 import {
   type Content,
   decodeStreamData,
@@ -46,10 +50,27 @@ import {
   writeStreamContent,
   writeStreamHead,
 } from './stream-data.ts'
-import { readEndpoints, readStatus, type Status, writeEndpoints, writeStatus } from './wire-fields.ts'
+import {
+  NOBODY,
+  readAddresses,
+  readEndpoints,
+  readStatus,
+  type Status,
+  writeAddresses,
+  writeEndpoints,
+  writeStatus,
+} from './wire-fields.ts'
 
+export {
+  decodeReply,
+  decodeRequest,
+  encodeReply,
+  encodeRequest,
+  type Reply,
+  type Request,
+} from './connect-payload.ts'
 export { type Content, decodeStreamData, type StreamData } from './stream-data.ts'
-export { MAX_ENDPOINTS, MAX_NEIGHBOURS, type Status } from './wire-fields.ts'
+export { MAX_ADDRESSES, MAX_ENDPOINTS, MAX_NEIGHBOURS, type Status } from './wire-fields.ts'
 
 export const WIRE_VERSION = 0
 /** A type byte, four bytes of header and two addresses. */
@@ -96,6 +117,17 @@ export type Accept = {
   status: Status
 }
 
+export type TunnelFrame = {
+  type: 'tunnel'
+  kind: 'frame' | 'close'
+  /** Whether `from` dialled the session; with its number it names the session at either end. */
+  fromDialler: boolean
+  session: number
+  from: Address
+  to: Address
+  payload: Uint8Array
+}
+
 export type Frame =
   | Start
   | Accept
@@ -108,6 +140,9 @@ export type Frame =
   | { type: 'goodbye' }
   | { type: 'endpoints'; endpoints: Endpoint[] }
   | { type: 'data'; data: StreamData }
+  | TunnelFrame
+  | { type: 'no-tunnel'; to: Address }
+  | { type: 'forwarders'; wanted: boolean; addresses: Address[] }
   | Packet
 
 const FRAMES = [
@@ -123,6 +158,9 @@ const FRAMES = [
   'packet',
   'endpoints',
   'data',
+  'tunnel',
+  'no-tunnel',
+  'forwarders',
 ] as const
 /** Where a packet's hop count stands, so that it can be forwarded without being encoded again. */
 export const HOPS_OFFSET = 2
@@ -131,8 +169,6 @@ const PACKET = FRAMES.indexOf('packet')
 const DATA = FRAMES.indexOf('data')
 const EXACT = MODES.indexOf('exact')
 const DATA_BODY = BODIES.indexOf('data')
-
-export const NOBODY = '0'.repeat(40) as Address
 
 export function encodeFrame(frame: Frame): Uint8Array {
   const writer = new ByteWriter(frame.type === 'packet' ? PACKET_HEADER_BYTES + frame.payload.length : 128)
@@ -178,6 +214,22 @@ export function encodeFrame(frame: Frame): Uint8Array {
       const encoded = encodeForStream(frame.data.content, (bytes) => new Uint8Array(bytes))
       return asDataFrame(encoded, frame.data)
     }
+    case 'tunnel':
+      writer
+        .u8(frame.kind === 'close' ? 1 : 0)
+        .u8(frame.fromDialler ? 1 : 0)
+        .u32(frame.session)
+        .address(frame.from)
+        .address(frame.to)
+        .raw(frame.payload)
+      break
+    case 'no-tunnel':
+      writer.address(frame.to)
+      break
+    case 'forwarders':
+      writer.u8(frame.wanted ? 1 : 0)
+      writeAddresses(writer, frame.addresses)
+      break
     case 'packet':
       writer.u8(MODES.indexOf(frame.mode)).u8(frame.hops).u8(frame.ttl).u8(BODIES.indexOf(frame.body))
       writer.address(frame.source).address(frame.destination).raw(frame.payload)
@@ -246,6 +298,20 @@ function readFrame(type: Exclude<Frame['type'], 'data'>, reader: ByteReader): Fr
       return { type }
     case 'endpoints':
       return { type, endpoints: readEndpoints(reader) }
+    case 'tunnel': {
+      const kind = reader.u8() === 1 ? 'close' : 'frame'
+      const fromDialler = reader.u8() === 1
+      const session = reader.u32()
+      const from = reader.nodeAddress()
+      const to = reader.nodeAddress()
+      return { type, kind, fromDialler, session, from, to, payload: reader.rest() }
+    }
+    case 'no-tunnel':
+      return { type, to: reader.nodeAddress() }
+    case 'forwarders': {
+      const wanted = reader.u8() === 1
+      return { type, wanted, addresses: readAddresses(reader) }
+    }
     case 'packet': {
       const mode = MODES[reader.u8()]
       const hops = reader.u8()
@@ -260,54 +326,7 @@ function readFrame(type: Exclude<Frame['type'], 'data'>, reader: ByteReader): Fr
 
 // ------------------------------------------------------------------------------------------ packet payloads
 
-export type Request = {
-  id: number
-  /** Through whom the reply must go, for a requester that is not in the ring yet. */
-  via: Address | undefined
-  method: 'connect'
-  role: RoleBits
-  endpoints: Endpoint[]
-}
-
-export type Reply = { id: number; endpoints: Endpoint[]; status: Status }
-
 export type StreamAck = { ackStream: number; ack: number }
-
-const CONNECT = 0
-
-export function encodeRequest(request: Request): Uint8Array {
-  const writer = new ByteWriter()
-    .u32(request.id)
-    .address(request.via ?? NOBODY)
-    .u8(CONNECT)
-    .u8(request.role)
-  writeEndpoints(writer, request.endpoints)
-  return writer.finish()
-}
-
-export function decodeRequest(payload: Uint8Array): Request | undefined {
-  const reader = new ByteReader(payload)
-  const id = reader.u32()
-  const via = reader.nodeAddress()
-  const method = reader.u8()
-  const role = (reader.u8() & ALL_ROLES) as RoleBits
-  const endpoints = readEndpoints(reader)
-  if (!reader.complete || method !== CONNECT) return undefined
-  return { id, via: via === NOBODY ? undefined : via, method: 'connect', role, endpoints }
-}
-
-export function encodeReply(reply: Reply): Uint8Array {
-  const writer = new ByteWriter().u32(reply.id)
-  writeEndpoints(writer, reply.endpoints)
-  writeStatus(writer, reply.status)
-  return writer.finish()
-}
-
-export function decodeReply(payload: Uint8Array): Reply | undefined {
-  const reader = new ByteReader(payload)
-  const reply = { id: reader.u32(), endpoints: readEndpoints(reader), status: readStatus(reader) }
-  return reader.complete ? reply : undefined
-}
 
 /** What is sent in bulk is copied once and never more: in front of the data there is room for either head. */
 export function encodeForStream(content: Content, roomFor: (bytes: number) => Uint8Array): Uint8Array {

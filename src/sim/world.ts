@@ -22,6 +22,8 @@ export type WorldOptions = {
   behaviour?: Partial<NodeConfig>
   /** Whether two nodes can have a direct channel. */
   direct?: (a: string, b: string) => boolean
+  /** Whether two nodes can have any channel. */
+  reachable?: (a: string, b: string) => boolean
   /** How many of those who are there a newcomer is shown. */
   shown?: number
 }
@@ -54,13 +56,18 @@ export class World {
     this.random = seededRandom(options.seed)
     const latencyMs = options.latencyMs ?? 20
     const jittered = (ms: number) => () => ms * (0.8 + 0.4 * this.random())
-    const { direct } = options
-    this.relay = new MemoryNetwork(this.clock, { scheme: 'xmpp', kind: 'relay', latencyMs: jittered(1.5 * latencyMs) })
+    const { direct = () => true, reachable = () => true } = options
+    this.relay = new MemoryNetwork(this.clock, {
+      scheme: 'xmpp',
+      kind: 'relay',
+      latencyMs: jittered(1.5 * latencyMs),
+      reachable,
+    })
     this.direct = new MemoryNetwork(this.clock, {
       scheme: 'webrtc',
       kind: 'direct',
       latencyMs: jittered(latencyMs),
-      ...(direct ? { reachable: direct } : {}),
+      reachable: (a, b) => reachable(a, b) && direct(a, b),
     })
   }
 
