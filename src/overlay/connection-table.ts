@@ -98,7 +98,9 @@ export class ConnectionTable {
 
   /** How many nodes the ring has, from how densely our neighbours lie; exact while we know them all. */
   estimateSize(perSide: number): number {
-    if (this.estimate.version !== this.version || this.estimate.perSide !== perSide) {
+    // While few are linked, it is others' word that tells a small ring from a large one, and words change no link.
+    const isSmall = this.structured().length <= 2 * perSide
+    if (isSmall || this.estimate.version !== this.version || this.estimate.perSide !== perSide) {
       this.estimate = { version: this.version, perSide, size: this.sizeByDensity(perSide) }
     }
     return this.estimate.size
@@ -106,13 +108,22 @@ export class ConnectionTable {
 
   private sizeByDensity(perSide: number): number {
     const known = this.structured().length + 1
-    if (known <= 2 * perSide + 1) return known
+    if (known <= 2 * perSide + 1 && !this.namesUnlinked) return known
     const left = this.neighboursOf(this.self, 'left', perSide).at(-1)
     const right = this.neighboursOf(this.self, 'right', perSide).at(-1)
     if (!left || !right) return known
     const self = fractionOf(this.self)
     const arc = ((fractionOf(left) - self + 1) % 1) + ((self - fractionOf(right) + 1) % 1)
     return Math.max(known, arc > 0 ? Math.round((2 * perSide) / arc) : known)
+  }
+
+  /** Whether anybody in the ring names somebody that we have no link to. */
+  private get namesUnlinked(): boolean {
+    for (const { status, structured } of this.byAddress.values()) {
+      if (!structured) continue
+      if (status.neighbours.some((name) => name !== this.self && !this.byAddress.has(name))) return true
+    }
+    return false
   }
 
   private sort(): void {

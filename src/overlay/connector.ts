@@ -9,7 +9,7 @@
  *
  * Who is asked dials at once, so the answer and the link take one and the same trip.
  */
-import type { Address } from './address.ts'
+import { type Address, type Distance, moveLeft } from './address.ts'
 import type { Connection } from './connection.ts'
 import { type Endpoint, schemeOf } from './endpoint.ts'
 import type { Linker } from './linker.ts'
@@ -20,6 +20,8 @@ import { routableFrame } from './routable-frame.ts'
 import { decodeRequest, encodeReply, encodeRequest, type Mode, type Packet, type Reply } from './wire.ts'
 
 const MAX_SHUNNED = 512
+/** From one node address to the next (Brunet, near overlord). */
+const STEP = '2'.padStart(40, '0') as Distance
 /** Connections being asked for at once. A guess. */
 const MAX_WANTED = 32
 
@@ -98,8 +100,9 @@ export class Connector {
 
   /** Asks those who lie on either side of our own place, through somebody who is in the ring. */
   seekOwnPlace(role: RoleBits, informer: Connection, done: (reply: Reply | undefined) => void): void {
-    const { address } = this.core.config
-    this.requests.ask(this.core.nowMs, (id) => this.request(id, address, 'annealing', role, informer), done)
+    // The place next to ours, which is hardly anybody’s: who has a link to us would hand our own straight back.
+    const place = moveLeft(this.core.config.address, STEP)
+    this.requests.ask(this.core.nowMs, (id) => this.request(id, place, 'annealing', role, informer), done)
   }
 
   handleRequest(packet: Packet): void {

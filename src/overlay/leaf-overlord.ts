@@ -6,7 +6,8 @@
  *   seeking   rounds, at growing delays: at most ten candidates each, drawn at random without repetition.
  *             Elders are dialled at once. Those who came after us dial us, so we give them a grace first.
  *   settled   one candidate that we have no link to, every half minute or so: in a ring that is whole it costs one link;
- *             when there are two rings it makes them one.
+ *             when there are two rings it makes them one. After strangers have appeared, one of them soon, by as many
+ *             nodes as it takes: newcomers join by themselves, the members of another ring do not.
  *
  * Leaf links that the ring has no other use for are dropped after a while.
  */
@@ -26,6 +27,8 @@ const FAILED_MS = 10_000
 /** One whose link fell silent may be back at once: perhaps it was we who slept. */
 const SUSPECT_MS = 1_000
 const LEAF_KEPT_MS = 20_000
+/** How many of a ring's nodes dial a stranger that appeared: enough that one of them gets through. A guess. */
+const PROBES_PER_STRANGER = 3
 
 type Candidate = { endpoint: Endpoint; dialAfterMs: number }
 
@@ -39,6 +42,9 @@ export class LeafOverlord {
   /** When the grace of one who came after us ends. */
   private graceEndsAtMs: number | undefined
   private probeAtMs: number | undefined
+  /** Who has appeared since we are settled. */
+  private readonly strangers = new Set<Endpoint>()
+  private strangerProbeAtMs: number | undefined
   private settled = false
   /** How many were asked in this round. */
   private asked = 0
@@ -49,7 +55,11 @@ export class LeafOverlord {
   }
 
   get deadlineMs(): number | undefined {
-    if (this.settled) return this.probeAtMs
+    if (this.settled) {
+      const { probeAtMs = Number.POSITIVE_INFINITY, strangerProbeAtMs = Number.POSITIVE_INFINITY } = this
+      const atMs = Math.min(probeAtMs, strangerProbeAtMs)
+      return atMs === Number.POSITIVE_INFINITY ? undefined : atMs
+    }
     if (this.roundAtMs === undefined || this.graceEndsAtMs === undefined) return this.roundAtMs ?? this.graceEndsAtMs
     return Math.min(this.roundAtMs, this.graceEndsAtMs)
   }
@@ -70,7 +80,11 @@ export class LeafOverlord {
     }
     const dialAfterMs = this.core.nowMs + (elder ? 0 : this.profile.newcomerGraceMs)
     this.candidates.set(endpoint, { endpoint, dialAfterMs })
-    if (this.settled || !this.profile.dialsOnAppearance) return
+    if (this.settled) {
+      this.noteStranger(endpoint)
+      return
+    }
+    if (!this.profile.dialsOnAppearance) return
     // Within a round's allowance a new candidate need not wait for the next one.
     if (elder) this.askSome([endpoint])
     else this.graceEndsAtMs = Math.min(this.graceEndsAtMs ?? dialAfterMs, dialAfterMs)
@@ -78,6 +92,7 @@ export class LeafOverlord {
 
   vanished(endpoint: Endpoint): void {
     this.candidates.delete(endpoint)
+    this.strangers.delete(endpoint)
   }
 
   failed(endpoint: Endpoint): void {
@@ -97,6 +112,8 @@ export class LeafOverlord {
     this.round = 0
     this.asked = 0
     this.graceEndsAtMs = undefined
+    this.strangers.clear()
+    this.strangerProbeAtMs = undefined
     this.roundAtMs = connected ? undefined : nowMs
     this.probeAtMs = connected ? this.nextProbeMs() : undefined
   }
@@ -104,6 +121,7 @@ export class LeafOverlord {
   wake(): void {
     const { nowMs } = this.core
     if (this.settled) {
+      this.probeStranger()
       if (this.probeAtMs === undefined || this.probeAtMs > nowMs) return
       this.probeAtMs = this.nextProbeMs()
       for (const endpoint of this.draw(1)) this.linker.dial(endpoint, undefined, LEAF)
@@ -120,6 +138,25 @@ export class LeafOverlord {
     if (this.graceEndsAtMs !== undefined && this.graceEndsAtMs <= nowMs) {
       this.graceEndsAtMs = undefined
       this.askSome(this.draw(CANDIDATES_PER_ROUND))
+    }
+  }
+
+  private noteStranger(endpoint: Endpoint): void {
+    const { strangerProbeMs } = this.profile
+    if (strangerProbeMs === undefined) return
+    this.strangers.add(endpoint)
+    this.strangerProbeAtMs ??= this.core.nowMs + this.fuzzy(strangerProbeMs)
+  }
+
+  private probeStranger(): void {
+    if (this.strangerProbeAtMs === undefined || this.strangerProbeAtMs > this.core.nowMs) return
+    this.strangerProbeAtMs = undefined
+    const open = [...this.strangers].filter((endpoint) => !this.core.table.ofEndpoint(endpoint))
+    this.strangers.clear()
+    const size = this.core.table.estimateSize(this.core.config.perSide)
+    const stranger = open[Math.floor(this.core.random() * open.length)]
+    if (stranger && this.core.random() * size < PROBES_PER_STRANGER * open.length) {
+      this.linker.dial(stranger, undefined, LEAF)
     }
   }
 

@@ -148,7 +148,9 @@ export class NearOverlord {
     for (const connection of table.all()) {
       if (this.seeking >= MAX_SEEKING) return
       if (this.soughtThrough.has(connection) || connection.status.size <= 2 * config.perSide + 1) continue
-      if (connection.status.size <= Math.max(table.size, this.candidates()) + 1) continue
+      // A link that our ring has no use for may lead into another ring.
+      const isStranger = this.connected && !connection.structured
+      if (!isStranger && connection.status.size <= Math.max(table.size, this.candidates()) + 1) continue
       const seekAtMs = connection.sinceMs + config.profile.seekAfterMs
       if (seekAtMs > this.core.nowMs) {
         this.seekAtMs = Math.min(seekAtMs, this.seekAtMs ?? seekAtMs)
