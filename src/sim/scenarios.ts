@@ -1,0 +1,33 @@
+/** Every scenario by its name, with the options that it takes beside `nodes` and `seed`, and what they are unless given. */
+import { MODERN } from '../overlay/timer-profile.ts'
+import { formScenario } from './form-scenario.ts'
+import type { Scenario, ScenarioOptions } from './scenario.ts'
+
+export type ScenarioEntry = {
+  run: Scenario
+  /** What it asks, in a line. */
+  about: string
+  /** Options that it heeds, with its own defaults; others are refused. */
+  takes: Partial<Record<keyof ScenarioOptions, unknown>>
+}
+
+/** What every scenario with a world in it heeds. */
+const WORLD = {
+  latencyMs: 100, // A guess: two continents.
+  loss: 0,
+  unreachable: 0,
+  unseen: 0,
+  profile: MODERN,
+  lookahead: true,
+  tunnels: true,
+  shortcuts: undefined,
+  nats: [],
+} satisfies Partial<Record<keyof ScenarioOptions, unknown>>
+
+export const SCENARIOS: Record<string, ScenarioEntry> = {
+  form: {
+    run: formScenario,
+    about: 'time to one ring of nodes that start together, and its cost when idle',
+    takes: { nodes: 100, ...WORLD, minutes: 1 },
+  },
+}
