@@ -1,6 +1,7 @@
 /** Every scenario by its name, with the options that it takes beside `nodes` and `seed`, and what they are unless given. */
 import { MODERN } from '../overlay/timer-profile.ts'
 import { formScenario } from './form-scenario.ts'
+import { hopsScenario } from './hops-scenario.ts'
 import type { Scenario, ScenarioOptions } from './scenario.ts'
 
 export type ScenarioEntry = {
@@ -29,5 +30,10 @@ export const SCENARIOS: Record<string, ScenarioEntry> = {
     run: formScenario,
     about: 'time to one ring of nodes that start together, and its cost when idle',
     takes: { nodes: 100, ...WORLD, minutes: 1 },
+  },
+  hops: {
+    run: hopsScenario,
+    about: 'links that a packet goes over, in a ring drawn as it ought to be or formed by protocol',
+    takes: { nodes: 512, lookahead: true, shortcuts: undefined, formed: false },
   },
 }
