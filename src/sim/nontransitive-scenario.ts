@@ -2,6 +2,7 @@
  * Nontransitive: some pairs can have no channel of any kind. Can everybody still talk with everybody? After the ring has
  * had time to form, each of the ordered pairs (or many of them at random) sends one message, which arrives or does not.
  */
+import { numbered, numberIn } from './message-traffic.ts'
 import { counterSums, linkKinds, Meter, rounded } from './meter.ts'
 import { advance, outcomeOf, type Progress, type ScenarioOptions, timeToOneRing, worldOf } from './scenario.ts'
 import type { Inhabitant } from './world.ts'
@@ -68,14 +69,4 @@ function pairsOf(nodes: readonly Inhabitant[], random: () => number): [Inhabitan
     if (from && to && from !== to) pairs.push([from, to])
   }
   return pairs
-}
-
-export function numbered(number: number): Uint8Array {
-  const data = new Uint8Array(4)
-  new DataView(data.buffer).setUint32(0, number)
-  return data
-}
-
-export function numberIn(data: Uint8Array): number {
-  return new DataView(data.buffer, data.byteOffset).getUint32(0)
 }

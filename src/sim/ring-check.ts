@@ -17,10 +17,16 @@ export class RingCheck {
     this.sorted = undefined
   }
 
+  /** Leftwards. */
+  inRingOrder(inhabitants: ReadonlyMap<string, Inhabitant>): readonly Inhabitant[] {
+    if (this.sorted?.length === inhabitants.size) return this.sorted
+    this.sorted = [...inhabitants.values()].sort((a, b) => (a.address < b.address ? -1 : 1))
+    return this.sorted
+  }
+
   /** Undefined when nothing is wrong. */
   complaint(inhabitants: ReadonlyMap<string, Inhabitant>): RingComplaint | undefined {
-    if (this.sorted?.length !== inhabitants.size) this.sorted = byAddress(inhabitants.values())
-    const { sorted } = this
+    const sorted = this.inRingOrder(inhabitants)
     if (sorted.length < 2) return undefined
     for (let step = 0; step < sorted.length; step++) {
       const index = (this.culprit + step) % sorted.length
@@ -31,11 +37,6 @@ export class RingCheck {
     }
     return undefined
   }
-}
-
-/** In ring order, leftwards. */
-export function byAddress(inhabitants: Iterable<Inhabitant>): Inhabitant[] {
-  return [...inhabitants].sort((a, b) => (a.address < b.address ? -1 : 1))
 }
 
 /** The ones next to a place in a sorted list, around the ring. */

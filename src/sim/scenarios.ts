@@ -1,5 +1,6 @@
 /** Every scenario by its name, with the options that it takes beside `nodes` and `seed`, and what they are unless given. */
 import { MODERN } from '../overlay/timer-profile.ts'
+import { churnScenario } from './churn-scenario.ts'
 import { crashScenario } from './crash-scenario.ts'
 import { formScenario } from './form-scenario.ts'
 import { hopsScenario } from './hops-scenario.ts'
@@ -44,6 +45,11 @@ export const SCENARIOS: Record<string, ScenarioEntry> = {
     run: crashScenario,
     about: 'time to one ring again after a share of the nodes died at once',
     takes: { nodes: 200, ...WORLD, fraction: 0.3 },
+  },
+  churn: {
+    run: churnScenario,
+    about: 'whether the ring, lookups and messages stay right while nodes come and go',
+    takes: { nodes: 200, ...WORLD, minutes: 60, medianSessionMinutes: 5 },
   },
   partition: {
     run: partitionScenario,

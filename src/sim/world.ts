@@ -76,6 +76,7 @@ export class World {
   readonly rendezvous: Rendezvous
   private readonly options: WorldOptions
   private readonly ring = new RingCheck()
+  private readonly byAddress = new Map<Address, Inhabitant>()
   private names = 0
   private groupOf: ((name: string) => number) | undefined
   private cuts: [a: string, b: string][] = []
@@ -142,6 +143,7 @@ export class World {
     }
     this.live()
     this.inhabitants.set(name, inhabitant)
+    this.byAddress.set(address, inhabitant)
     if (options.introduce !== false) this.rendezvous.start(inhabitant)
     return inhabitant
   }
@@ -235,6 +237,15 @@ export class World {
     return this.whyNoRing() === undefined
   }
 
+  at(address: Address): Inhabitant | undefined {
+    return this.byAddress.get(address)
+  }
+
+  /** Everybody who is there, by address. */
+  get inRingOrder(): readonly Inhabitant[] {
+    return this.ring.inRingOrder(this.inhabitants)
+  }
+
   /** The first thing that is wrong with the ring; undefined when nothing is. */
   whyNoRing(): string | undefined {
     return this.ring.complaint(this.inhabitants)?.why
@@ -249,6 +260,7 @@ export class World {
     inhabitant.gone = true
     this.live()
     this.inhabitants.delete(inhabitant.name)
+    this.byAddress.delete(inhabitant.address)
   }
 
   private live(): void {
