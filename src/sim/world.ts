@@ -4,7 +4,8 @@
  * shows a newcomer ten of those who are there, as the paper's limit has it, and the newcomer to them.
  */
 import { type Address, nodeAddress } from '../overlay/address.ts'
-import { endpointOf } from '../overlay/endpoint.ts'
+import type { Effect, Input } from '../overlay/effects.ts'
+import { targetOf } from '../overlay/endpoint.ts'
 import { Node } from '../overlay/node.ts'
 import type { NodeConfig } from '../overlay/node-config.ts'
 import type { Random } from '../overlay/node-core.ts'
@@ -12,12 +13,17 @@ import { seededRandom } from '../overlay/seeded-random.ts'
 import { Driver } from '../peer/driver.ts'
 import type { ChannelKind, Transport } from '../ports.ts'
 import { MemoryNetwork } from '../transport/memory.ts'
+import { Rendezvous } from './rendezvous.ts'
+import { RingCheck } from './ring-check.ts'
 import { VirtualClock } from './virtual-clock.ts'
+import { wireDelay } from './wire-model.ts'
 
 export type WorldOptions = {
   seed: number
   /** One way, over a direct channel; a relay takes as long again and half. */
   latencyMs?: number
+  /** The share of packets lost and sent again. */
+  loss?: number
   /** What differs from a node's own defaults. */
   behaviour?: Partial<NodeConfig>
   /** Whether two nodes can have a direct channel. */
@@ -26,6 +32,16 @@ export type WorldOptions = {
   reachable?: (a: string, b: string) => boolean
   /** How many of those who are there a newcomer is shown. */
   shown?: number
+  /** The share of presences that nobody is ever shown. */
+  unseen?: number
+  /** From a change of presence to those who are told of it. */
+  presenceMs?: number
+  /** Whose driver keeps a trace; everybody's unless given. */
+  traced?: (name: string) => boolean
+  /** Told of each delivery, instead of it being kept. */
+  onDelivery?: (to: Inhabitant, delivery: Delivery) => void
+  /** Told of each input of each node and what came of it: what a run is compared by. */
+  witness?: (name: string, input: Input, effects: readonly Effect[], nowMs: number) => void
 }
 
 export type Delivery = { from: Address; data: Uint8Array; broadcast: boolean; atMs: number }
@@ -35,12 +51,21 @@ export type Inhabitant = {
   driver: Driver
   node: Node
   address: Address
+  /** Empty where deliveries are told of. */
   delivered: Delivery[]
   transports: Transport[]
+  startedAtMs: number
+  gone: boolean
 }
 
 const NAMESPACE = 'a'.repeat(40)
 const SHOWN = 10 // Paper, §V.B.
+const LATENCY_MS = 20 // A guess: two homes in one country.
+const PRESENCE_MS = 1
+/** A relayed frame goes by way of one or two servers. A guess. */
+export const RELAY_DETOUR = 1.5
+/** How often a condition that is waited for is looked at. */
+const LOOK_MS = 10
 
 export class World {
   readonly clock = new VirtualClock()
@@ -48,27 +73,36 @@ export class World {
   readonly inhabitants = new Map<string, Inhabitant>()
   readonly relay: MemoryNetwork
   readonly direct: MemoryNetwork
+  readonly rendezvous: Rendezvous
   private readonly options: WorldOptions
+  private readonly ring = new RingCheck()
+  private readonly byAddress = new Map<Address, Inhabitant>()
   private names = 0
+  private groupOf: ((name: string) => number) | undefined
+  private cuts: [a: string, b: string][] = []
+  /** The time that all nodes together have been there, up to the last change of their number. */
+  private lived = { nodeMs: 0, untilMs: 0 }
 
   constructor(options: WorldOptions) {
     this.options = options
     this.random = seededRandom(options.seed)
-    const latencyMs = options.latencyMs ?? 20
-    const jittered = (ms: number) => () => ms * (0.8 + 0.4 * this.random())
-    const { direct = () => true, reachable = () => true } = options
+    const { latencyMs = LATENCY_MS, loss = 0 } = options
+    const delay = (detour: number) => wireDelay({ latencyMs: detour * latencyMs, loss }, this.random)
+    const reachable = (a: string, b: string) => !this.isApart(a, b) && (options.reachable?.(a, b) ?? true)
     this.relay = new MemoryNetwork(this.clock, {
       scheme: 'xmpp',
       kind: 'relay',
-      latencyMs: jittered(1.5 * latencyMs),
+      latencyMs: delay(RELAY_DETOUR),
       reachable,
     })
     this.direct = new MemoryNetwork(this.clock, {
       scheme: 'webrtc',
       kind: 'direct',
-      latencyMs: jittered(latencyMs),
-      reachable: (a, b) => reachable(a, b) && direct(a, b),
+      latencyMs: delay(1),
+      reachable: (a, b) => reachable(a, b) && (options.direct?.(a, b) ?? true),
     })
+    const { shown = SHOWN, unseen = 0, presenceMs = PRESENCE_MS } = options
+    this.rendezvous = new Rendezvous(this.clock, this.random, { shown, unseen, presenceMs })
   }
 
   get nodes(): Inhabitant[] {
@@ -90,50 +124,51 @@ export class World {
       { address, incarnation, namespace, transports, ...this.options.behaviour },
       seededRandom(Math.floor(this.random() * 2 ** 32)),
     )
+    if (this.options.witness) observe(node, name, this.options.witness)
     const delivered: Delivery[] = []
-    const driver = new Driver(node, this.clock, {
-      deliver: (from, data, broadcast) => delivered.push({ from, data, broadcast, atMs: this.clock.now() }),
-      peer: () => undefined,
-      state: () => undefined,
-    })
-    const inhabitant: Inhabitant = { name, driver, node, address, delivered, transports: [] }
+    const { onDelivery, traced } = this.options
+    const deliver = (from: Address, data: Uint8Array, broadcast: boolean) => {
+      const delivery = { from, data, broadcast, atMs: this.clock.now() }
+      if (onDelivery) onDelivery(inhabitant, delivery)
+      else delivered.push(delivery)
+    }
+    const events = { deliver, peer: () => undefined, state: () => undefined }
+    const driver = new Driver(node, this.clock, events, { tracing: traced?.(name) ?? true })
+    const startedAtMs = this.clock.now()
+    const inhabitant: Inhabitant = { name, driver, node, address, delivered, transports: [], startedAtMs, gone: false }
     for (const network of [this.relay, this.direct]) {
       const transport = network.transport(name)
       inhabitant.transports.push(transport)
       driver.addTransport(transport)
     }
+    this.live()
     this.inhabitants.set(name, inhabitant)
-    if (options.introduce !== false) this.introduce(inhabitant)
+    this.byAddress.set(address, inhabitant)
+    if (options.introduce !== false) this.rendezvous.start(inhabitant)
     return inhabitant
   }
 
+  /** One after the other, in one instant. */
   addMany(count: number): Inhabitant[] {
     return Array.from({ length: count }, () => this.add())
   }
 
-  /** Shows the node ten others, and it to them. */
-  introduce(newcomer: Inhabitant): void {
-    const others = this.nodes.filter((other) => other !== newcomer)
-    for (let count = Math.min(this.options.shown ?? SHOWN, others.length); count > 0; count--) {
-      const [other] = others.splice(Math.floor(this.random() * others.length), 1)
-      if (other) this.show(newcomer, other)
-    }
+  /** All at once: rendezvous shows each of them ten of the others, and no more. */
+  startTogether(count: number): Inhabitant[] {
+    const newcomers = Array.from({ length: count }, () => this.add({ introduce: false }))
+    this.rendezvous.startAll(newcomers)
+    return newcomers
   }
 
   show(newcomer: Inhabitant, elder: Inhabitant): void {
-    const see = (who: Inhabitant, whom: Inhabitant, isElder: boolean) => {
-      this.clock.wakeAt(this.clock.now() + 1, () =>
-        who.driver.give({ type: 'candidate-appeared', endpoint: endpointOf('xmpp', whom.name), elder: isElder }),
-      )
-    }
-    see(newcomer, elder, true)
-    see(elder, newcomer, false)
+    this.rendezvous.show(newcomer, elder)
   }
 
   /** Says goodbye. */
   leave(inhabitant: Inhabitant): void {
     inhabitant.driver.leave()
-    this.inhabitants.delete(inhabitant.name)
+    this.remove(inhabitant)
+    this.forget(inhabitant)
   }
 
   /** Is gone without a word; `presence` tells the others at once, as an XMPP service does when a socket breaks. */
@@ -141,22 +176,58 @@ export class World {
     inhabitant.driver.stop()
     this.relay.crash(inhabitant.name)
     this.direct.crash(inhabitant.name)
-    this.inhabitants.delete(inhabitant.name)
-    if (presence === 'unnoticed') return
-    const endpoint = endpointOf('xmpp', inhabitant.name)
-    for (const other of this.nodes) other.driver.give({ type: 'candidate-vanished', endpoint })
+    this.remove(inhabitant)
+    if (presence === 'noticed') this.forget(inhabitant)
+  }
+
+  /** What is left of one that is gone: its presence and its place in the networks. */
+  forget(inhabitant: Inhabitant): void {
+    for (const transport of inhabitant.transports) transport.close()
+    this.rendezvous.vanish(inhabitant)
+  }
+
+  /** From now on groups neither reach nor see each other. What is on its way between them waits for the end of it. */
+  partition(groupOf: (name: string) => number): void {
+    this.groupOf = groupOf
+    this.rendezvous.split(groupOf)
+    for (const { name, driver } of this.nodes) {
+      for (const { endpoint } of driver.channels.values()) {
+        const far = targetOf(endpoint)
+        if (name < far && this.isApart(name, far)) this.cuts.push([name, far])
+      }
+    }
+    for (const [a, b] of this.cuts) for (const network of [this.relay, this.direct]) network.cut(a, b)
+  }
+
+  /** The groups reach and see each other again. */
+  reunite(): void {
+    this.groupOf = undefined
+    for (const [a, b] of this.cuts) for (const network of [this.relay, this.direct]) network.heal(a, b)
+    this.cuts = []
+    this.rendezvous.rejoin()
+  }
+
+  /** What went over both networks so far. */
+  get traffic(): { frames: number; bytes: number; dials: number } {
+    const [a, b] = [this.relay.asked, this.direct.asked]
+    return { frames: a.frames + b.frames, bytes: a.bytes + b.bytes, dials: a.dials + b.dials }
+  }
+
+  /** The time that all nodes together have been there. */
+  get nodeMs(): number {
+    return this.lived.nodeMs + this.inhabitants.size * (this.clock.now() - this.lived.untilMs)
   }
 
   run(forMs: number): void {
     this.clock.run(forMs)
   }
 
-  /** False if the condition, looked at every 10 ms, does not hold within so many. */
+  /** False if the condition, looked at from time to time, does not hold within so many. */
   runUntil(condition: () => boolean, withinMs: number): boolean {
     const limitMs = this.clock.now() + withinMs
     while (!condition()) {
       if (this.clock.now() >= limitMs) return false
-      this.clock.run(10)
+      this.clock.run(LOOK_MS)
     }
     return true
   }
@@ -166,18 +237,47 @@ export class World {
     return this.whyNoRing() === undefined
   }
 
+  at(address: Address): Inhabitant | undefined {
+    return this.byAddress.get(address)
+  }
+
+  /** Everybody who is there, by address. */
+  get inRingOrder(): readonly Inhabitant[] {
+    return this.ring.inRingOrder(this.inhabitants)
+  }
+
   /** The first thing that is wrong with the ring; undefined when nothing is. */
   whyNoRing(): string | undefined {
-    const nodes = this.nodes
-    if (nodes.length < 2) return undefined
-    for (const { node, name } of nodes) if (node.state !== 'connected') return `${name} is ${node.state}`
-    const sorted = [...nodes].sort((a, b) => (a.address < b.address ? -1 : 1))
-    for (const [index, { node, name }] of sorted.entries()) {
-      const left = sorted[(index + 1) % sorted.length] as Inhabitant
-      const right = sorted[(index - 1 + sorted.length) % sorted.length] as Inhabitant
-      if (node.near.left[0] !== left.address) return `${name} does not have ${left.name} on its left`
-      if (node.near.right[0] !== right.address) return `${name} does not have ${right.name} on its right`
-    }
-    return undefined
+    return this.ring.complaint(this.inhabitants)?.why
+  }
+
+  /** Whose trace may tell why there is no ring. */
+  get ringCulprits(): Inhabitant[] {
+    return this.ring.complaint(this.inhabitants)?.concerned ?? []
+  }
+
+  private remove(inhabitant: Inhabitant): void {
+    inhabitant.gone = true
+    this.live()
+    this.inhabitants.delete(inhabitant.name)
+    this.byAddress.delete(inhabitant.address)
+  }
+
+  private live(): void {
+    this.lived = { nodeMs: this.nodeMs, untilMs: this.clock.now() }
+    this.ring.changed()
+  }
+
+  private isApart(a: string, b: string): boolean {
+    return this.groupOf !== undefined && this.groupOf(a) !== this.groupOf(b)
+  }
+}
+
+function observe(node: Node, name: string, witness: NonNullable<WorldOptions['witness']>): void {
+  const handle = node.handle.bind(node)
+  node.handle = (input, nowMs) => {
+    const effects = handle(input, nowMs)
+    witness(name, input, effects, nowMs)
+    return effects
   }
 }

@@ -34,17 +34,25 @@ export type MemoryNetworkOptions = {
   scheme?: string
 }
 
+/** A clock that need not be able to cancel what is set, and does not pay for it, where it knows this. */
+type WireClock = Clock & { callAt?: (at: number, task: () => void) => void }
+
 export class MemoryNetwork {
+  /** What was asked of the network so far, whether it arrived or not; `bytes` are those of frames. */
+  readonly asked = { frames: 0, bytes: 0, dials: 0 }
   readonly scheme: string
   readonly clock: Clock
+  /** As the clock's `wakeAt`, for what is never cancelled. */
+  readonly callAt: (at: number, task: () => void) => void
   private readonly options: MemoryNetworkOptions
   private readonly transports = new Map<string, MemoryTransport>()
   private readonly crashed = new Set<string>()
   /** Per cut pair, the channel ends whose frames wait for the pair to heal. */
   private readonly cuts = new Map<string, Set<MemoryChannel>>()
 
-  constructor(clock: Clock, options: MemoryNetworkOptions) {
+  constructor(clock: WireClock, options: MemoryNetworkOptions) {
     this.clock = clock
+    this.callAt = clock.callAt ? (at, task) => clock.callAt?.(at, task) : (at, task) => void clock.wakeAt(at, task)
     this.options = options
     this.scheme = options.scheme ?? 'memory'
   }
@@ -183,10 +191,12 @@ class MemoryChannel implements Channel {
     if (this.state === 'closed' || this.overflowed) return
     if (this.unsentBytes + bytes.byteLength > MAX_UNSENT_BYTES) {
       this.overflowed = true
-      this.owner.network.clock.wakeAt(this.owner.network.clock.now(), () => this.abort('too much unsent'))
+      this.owner.network.callAt(this.owner.network.clock.now(), () => this.abort('too much unsent'))
       return
     }
     this.unsentBytes += bytes.byteLength
+    this.owner.network.asked.frames += 1
+    this.owner.network.asked.bytes += bytes.byteLength
     if (this.unsentBytes > CONGESTED_ABOVE_BYTES) this.congested = true
     // A copy, because the sender may use its bytes again and the receiver may keep them.
     if (this.state === 'open') this.transmit(bytes.slice())
@@ -204,16 +214,17 @@ class MemoryChannel implements Channel {
     const { network, name } = this.owner
     const at = Math.max(network.clock.now() + network.latencyMs(this.farName, name), this.lastArrivalAt)
     this.lastArrivalAt = at
-    for (; this.stalled > 0; this.stalled -= 1) network.clock.wakeAt(at, this.deliver)
+    for (; this.stalled > 0; this.stalled -= 1) network.callAt(at, this.deliver)
   }
 
   private knock(): void {
     const { network, name } = this.owner
     const { clock } = network
     const knockedAt = clock.now()
+    network.asked.dials += 1
     this.cancelDeadline = clock.wakeAt(knockedAt + OPEN_DEADLINE_MS, () => this.fail('timeout'))
     if (!network.canReach(name, this.farName)) return
-    clock.wakeAt(knockedAt + network.latencyMs(name, this.farName), () => {
+    network.callAt(knockedAt + network.latencyMs(name, this.farName), () => {
       if (this.state !== 'opening' || this.deaf || network.waitingAcross(name, this.farName) !== undefined) return
       const transport = network.find(this.farName)
       if (transport?.incoming === undefined) this.fail('no such endpoint')
@@ -232,7 +243,7 @@ class MemoryChannel implements Channel {
     const at = Math.max(network.clock.now() + network.latencyMs(name, this.farName), far.lastArrivalAt)
     far.lastArrivalAt = at
     far.inbox.push(item)
-    network.clock.wakeAt(at, far.deliver)
+    network.callAt(at, far.deliver)
   }
 
   /** One event takes the oldest item, so that order never depends on how a clock breaks ties. */

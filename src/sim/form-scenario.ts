@@ -1,0 +1,41 @@
+/**
+ * Form: how long until nodes that start together are one ring, and what does the ring cost when it is left alone?
+ *
+ *   all start --formedMs--> one ring --a minute in which links settle--> idle for --minutes: perNode
+ */
+import { counterSums, linkKinds, Meter, rounded } from './meter.ts'
+import {
+  advance,
+  outcomeOf,
+  type Progress,
+  ringFailure,
+  type ScenarioOptions,
+  timeToOneRing,
+  worldOf,
+} from './scenario.ts'
+
+/** Surplus links are trimmed and shortcuts made by then. A guess. */
+const SETTLING_MS = 60_000
+
+export async function formScenario(options: ScenarioOptions, progress: Progress) {
+  const world = worldOf(options)
+  const forming = new Meter(world)
+  world.startTogether(options.nodes)
+  const formedMs = await timeToOneRing(world, progress)
+  const whileForming = { ...forming.read(), kinds: linkKinds(world) }
+  const figures = { formedMs: formedMs ?? null, whileForming }
+  if (formedMs === undefined) return outcomeOf(world, figures, ringFailure(world, 'no ring was formed'))
+  if (options.minutes <= 0) return outcomeOf(world, figures)
+
+  await advance(world, SETTLING_MS, (done) => progress(done, 'settling'))
+  const idle = new Meter(world)
+  let [samples, whole] = [0, 0]
+  await advance(world, 60_000 * options.minutes, (done) => {
+    samples++
+    if (world.isOneRing) whole++
+    progress(done, 'idle')
+  })
+  const held = rounded(whole / samples, 4)
+  const measured = { ...figures, held, perNode: idle.read(), kinds: linkKinds(world), counters: counterSums(world) }
+  return outcomeOf(world, measured, world.isOneRing ? undefined : ringFailure(world, 'the ring did not hold'))
+}
