@@ -30,7 +30,7 @@ import { Requests } from './requests.ts'
 import { NO_ROLES } from './role.ts'
 import { StatusReporter } from './status-reporter.ts'
 import { Upgrader } from './upgrader.ts'
-import { encodeFrame, type Frame, MAX_NEIGHBOURS, type Packet, type Status } from './wire.ts'
+import { encodeFrame, type Frame, MAX_NEIGHBOURS, type Outbound, type Packet, type Status } from './wire.ts'
 
 /** Others may name a node that fell silent until they notice it, too; yet it may have slept and be back. */
 const SILENT_SHUNNED_MS = 2_500
@@ -361,7 +361,7 @@ export class Node implements NodeCore {
     else this.count('frame: link without channel')
   }
 
-  sendPacket(packet: Omit<Packet, 'type' | 'hops' | 'ttl' | 'source'>): boolean {
+  sendPacket(packet: Outbound): boolean {
     return this.packets.send(packet)
   }
 
