@@ -145,10 +145,22 @@ export function isBetween(address: Address, from: Address, to: Address): boolean
 
 /** The one of `a` and `b` that is nearer to `key`. Every tie in the ring goes to the lower address. */
 export function nearer(key: Address, a: Address, b: Address): Address {
+  const place = fractionOf(key)
+  const difference = apart(place, fractionOf(a)) - apart(place, fractionOf(b))
+  if (Math.abs(difference) > DOUBTFUL) return difference < 0 ? a : b
   const toA = distance(key, a)
   const toB = distance(key, b)
   if (toA !== toB) return toA < toB ? a : b
   return a < b ? a : b
+}
+
+/** Differences of distances that four fractions, each cut off after 52 bits, can be wrong about. */
+const DOUBTFUL = 2 ** -48
+
+/** The shorter way between two places on a circle of circumference 1. */
+export function apart(a: number, b: number): number {
+  const way = Math.abs(a - b)
+  return way < 0.5 ? way : 1 - way
 }
 
 /** The place on a circle of circumference 1, to the precision of a double. */
