@@ -15,7 +15,7 @@ import { type Endpoint, schemeOf } from './endpoint.ts'
 import type { Linker } from './linker.ts'
 import type { NodeCore } from './node-core.ts'
 import type { Requests } from './requests.ts'
-import type { RoleBits } from './role.ts'
+import { hasRole, type RoleBits, SHORTCUT } from './role.ts'
 import { routableFrame } from './routable-frame.ts'
 import { decodeRequest, encodeReply, encodeRequest, type Mode, type Packet, type Reply } from './wire.ts'
 
@@ -23,19 +23,28 @@ const MAX_SHUNNED = 512
 /** Connections being asked for at once. A guess. */
 const MAX_WANTED = 32
 
+export type PlaceAnswer = { from: Address; full: boolean }
+
+export interface ConnectorEvents {
+  /** Whether one more of those who ask for a shortcut may have it. */
+  admitsShortcut(): boolean
+}
+
 type Wanted = { role: RoleBits; dialAtMs: number | undefined; endpoints: Endpoint[] }
 
 export class Connector {
   private readonly core: NodeCore
   private readonly linker: Linker
   private readonly requests: Requests
+  private readonly events: ConnectorEvents
   private readonly wanted = new Map<Address, Wanted>()
   private readonly shunned = new Map<Address, number>()
 
-  constructor(core: NodeCore, linker: Linker, requests: Requests) {
+  constructor(core: NodeCore, linker: Linker, requests: Requests, events: ConnectorEvents) {
     this.core = core
     this.linker = linker
     this.requests = requests
+    this.events = events
   }
 
   get deadlineMs(): number | undefined {
@@ -91,6 +100,22 @@ export class Connector {
     this.requests.ask(this.core.nowMs, (id) => this.request(id, address, 'annealing', role, informer), done)
   }
 
+  /** Asks whoever lives nearest to a place to link to us; hears who that is, unless nobody answers. */
+  seekPlace(place: Address, role: RoleBits, done: (answer: PlaceAnswer | undefined) => void): void {
+    this.requests.ask(
+      this.core.nowMs,
+      (id) => {
+        const endpoints = [...this.core.endpoints]
+        const payload = encodeRequest({ id, via: undefined, method: 'connect', role, endpoints })
+        this.core.sendPacket({ mode: 'greedy', body: 'request', destination: place, payload })
+      },
+      (reply, from) => {
+        if (reply && from && !reply.full) this.expectDial(from, role, reply.endpoints)
+        done(reply && from && { from, full: reply.full })
+      },
+    )
+  }
+
   handleRequest(packet: Packet): void {
     const request = decodeRequest(packet.payload)
     if (!request) {
@@ -100,14 +125,17 @@ export class Connector {
     if (packet.source === this.core.config.address) return
     let payload = this.requests.earlierAnswer(packet.source, request.id, this.core.nowMs)
     if (!payload) {
+      const isLinked = this.core.table.get(packet.source) !== undefined
+      const full = hasRole(request.role, SHORTCUT) && !isLinked && !this.events.admitsShortcut()
       payload = encodeReply({
         id: request.id,
         endpoints: [...this.core.endpoints],
         status: this.core.statusFor(packet.source),
+        full,
       })
       this.requests.remember(packet.source, request.id, payload, this.core.nowMs)
       this.shunned.delete(packet.source)
-      if (!this.core.table.get(packet.source)) this.dial(packet.source, request.role, request.endpoints)
+      if (!isLinked && !full) this.dial(packet.source, request.role, request.endpoints)
     }
     const reply = { mode: 'exact', body: 'reply', destination: packet.source, payload } as const
     if (!request.via || request.via === this.core.config.address) this.core.sendPacket(reply)
@@ -128,6 +156,14 @@ export class Connector {
       this.wanted.delete(address)
       this.dial(address, wanted.role, wanted.endpoints)
     }
+  }
+
+  /** Should it not come, we dial. */
+  private expectDial(address: Address, role: RoleBits, endpoints: Endpoint[]): void {
+    if (address === this.core.config.address || this.core.table.get(address) || this.wanted.has(address)) return
+    if (this.wanted.size >= MAX_WANTED) return
+    const dialAtMs = this.core.nowMs + this.core.config.profile.connectGraceMs
+    this.wanted.set(address, { role, dialAtMs, endpoints })
   }
 
   private dial(address: Address, role: RoleBits, endpoints: readonly Endpoint[]): void {

@@ -25,12 +25,13 @@ import { MessageStreams, type Path } from './message-streams.ts'
 import { NearOverlord } from './near-overlord.ts'
 import { type NodeConfig, type NodeFacts, nodeConfig } from './node-config.ts'
 import type { NodeCore, Random } from './node-core.ts'
+import { ownStatus } from './own-status.ts'
 import { PacketSwitch } from './packet-switch.ts'
 import { Requests } from './requests.ts'
-import { NO_ROLES } from './role.ts'
+import { ShortcutOverlord } from './shortcut-overlord.ts'
 import { StatusReporter } from './status-reporter.ts'
 import { Upgrader } from './upgrader.ts'
-import { encodeFrame, type Frame, MAX_NEIGHBOURS, type Outbound, type Packet, type Status } from './wire.ts'
+import { encodeFrame, type Frame, type Outbound, type Packet, type Status } from './wire.ts'
 
 /** Others may name a node that fell silent until they notice it, too; yet it may have slept and be back. */
 const SILENT_SHUNNED_MS = 2_500
@@ -63,6 +64,7 @@ export class Node implements NodeCore {
   private readonly connector: Connector
   private readonly leafOverlord: LeafOverlord
   private readonly nearOverlord: NearOverlord
+  private readonly shortcutOverlord: ShortcutOverlord
   private readonly upgrader: Upgrader
   private readonly reporter: StatusReporter
   private readonly streams: MessageStreams
@@ -92,9 +94,12 @@ export class Node implements NodeCore {
     })
     this.packets = new PacketSwitch(this, { delivered: (packet) => this.intake.onPacket(packet) })
     this.requests = new Requests(config.profile.request)
-    this.connector = new Connector(this, this.linker, this.requests)
+    this.connector = new Connector(this, this.linker, this.requests, {
+      admitsShortcut: () => this.shortcutOverlord.admits(),
+    })
     this.leafOverlord = new LeafOverlord(this, this.linker)
     this.nearOverlord = new NearOverlord(this, this.connector, () => this.leafOverlord.known)
+    this.shortcutOverlord = new ShortcutOverlord(this, this.connector)
     this.upgrader = new Upgrader(this, this.linker)
     this.reporter = new StatusReporter(this)
     this.streams = new MessageStreams(this, {
@@ -131,6 +136,7 @@ export class Node implements NodeCore {
       this.connector,
       this.leafOverlord,
       this.nearOverlord,
+      this.shortcutOverlord,
       this.upgrader,
       this.reporter,
     ]
@@ -245,6 +251,7 @@ export class Node implements NodeCore {
     const wasConnected = this.nearOverlord.connected
     this.nearOverlord.wake()
     this.namesChanged ||= wasConnected !== this.nearOverlord.connected
+    this.shortcutOverlord.wake()
     this.upgrader.wake()
     this.reporter.wake()
   }
@@ -253,10 +260,10 @@ export class Node implements NodeCore {
   private keepInStep(): boolean {
     // Most frames carry data and change nothing that an overlord could care about.
     if (!this.namesChanged && this.reviewedVersion === this.table.version) return false
-    if (this.namesChanged) this.nearOverlord.review()
+    if (this.namesChanged) this.reviewRing()
     for (let reviews = 0; this.reviewedVersion !== this.table.version && reviews < MAX_REVIEWS; reviews++) {
       this.reviewedVersion = this.table.version
-      this.nearOverlord.review()
+      this.reviewRing()
       this.linkKeeper.review()
       this.upgrader.review()
       this.reporter.review()
@@ -270,6 +277,11 @@ export class Node implements NodeCore {
       this.streams.pumpAll()
     }
     return true
+  }
+
+  private reviewRing(): void {
+    this.nearOverlord.review()
+    this.shortcutOverlord.review(this.nearOverlord.connected)
   }
 
   private leave(): void {
@@ -370,15 +382,7 @@ export class Node implements NodeCore {
   }
 
   statusFor(address: Address): Status {
-    const half = MAX_NEIGHBOURS / 2
-    const left = this.table.neighboursOf(address, 'left', half)
-    const right = this.table.neighboursOf(address, 'right', half)
-    return {
-      roles: this.table.get(address)?.roles ?? NO_ROLES,
-      hidden: this.hidden,
-      size: this.table.estimateSize(this.config.perSide),
-      neighbours: [...new Set([...left, ...right])],
-    }
+    return ownStatus(this, address, this.hidden)
   }
 }
 

@@ -8,6 +8,7 @@ const replyTo = (id: number): Reply => ({
   id,
   endpoints: [],
   status: { roles: NO_ROLES, hidden: false, size: 1, neighbours: [] },
+  full: false,
 })
 
 function asked(requests: Requests) {

@@ -104,7 +104,7 @@ const request = fc.record({
   role: roles,
   endpoints,
 })
-const reply = fc.record({ id: u32, endpoints, status })
+const reply = fc.record({ id: u32, endpoints, status, full: fc.boolean() })
 const OTHER = nodeAddress(new Uint8Array(20).fill(90))
 
 describe('wire', () => {

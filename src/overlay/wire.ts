@@ -25,7 +25,7 @@
  * routing.ts); the source is a node, the destination any place, or a direction. Their payloads by body:
  *
  *   0  request  id u32, via address (zeros: none), method u8, arguments     method 0 connect: role u8, endpoints
- *   1  reply    id u32, result                                              connect: endpoints, status
+ *   1  reply    id u32, result                                              connect: endpoints, status, full u8
  *   2  forward  a whole packet frame, to be routed on from here
  *   3  data     stream u32, sequence u32, ack-stream u32, ack u32, content u8, content
  *   4  ack      ack-stream u32, ack u32
@@ -273,7 +273,13 @@ export type Request = {
   endpoints: Endpoint[]
 }
 
-export type Reply = { id: number; endpoints: Endpoint[]; status: Status }
+export type Reply = {
+  id: number
+  endpoints: Endpoint[]
+  status: Status
+  /** Has as many links of this role as it bears, and does not dial. */
+  full: boolean
+}
 
 export type StreamAck = { ackStream: number; ack: number }
 
@@ -304,12 +310,18 @@ export function encodeReply(reply: Reply): Uint8Array {
   const writer = new ByteWriter().u32(reply.id)
   writeEndpoints(writer, reply.endpoints)
   writeStatus(writer, reply.status)
+  writer.u8(reply.full ? 1 : 0)
   return writer.finish()
 }
 
 export function decodeReply(payload: Uint8Array): Reply | undefined {
   const reader = new ByteReader(payload)
-  const reply = { id: reader.u32(), endpoints: readEndpoints(reader), status: readStatus(reader) }
+  const reply = {
+    id: reader.u32(),
+    endpoints: readEndpoints(reader),
+    status: readStatus(reader),
+    full: reader.u8() === 1,
+  }
   return reader.complete ? reply : undefined
 }
 
