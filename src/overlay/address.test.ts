@@ -3,12 +3,17 @@ import { describe, expect, test } from 'vitest'
 import {
   type Address,
   addressFromBytes,
+  arcOf,
   classOf,
+  directionalAddress,
+  directionOf,
   distance,
   fractionOf,
   isBetween,
+  isNodeAddress,
   leftDistance,
   moveLeft,
+  moveRight,
   nearer,
   nodeAddress,
   parseAddress,
@@ -63,6 +68,14 @@ describe('address against a BigInt oracle', () => {
     fc.assert(fc.property(address, address, (a, b) => moveLeft(a, leftDistance(a, b)) === b))
   })
 
+  test('moving right by the right distance arrives', () => {
+    fc.assert(
+      fc.property(address, address, (a, b) => {
+        expect(moveRight(a, rightDistance(a, b))).toBe(b)
+      }),
+    )
+  })
+
   test('text order is the order of values', () => {
     fc.assert(fc.property(place, place, (a, b) => text(a) < text(b) === a < b))
   })
@@ -106,6 +119,7 @@ describe('address against a BigInt oracle', () => {
         let ones = 0
         while (ones < 160 && (value >> BigInt(ones)) & 1n) ones++
         expect(classOf(text(value))).toBe(ones)
+        expect(isNodeAddress(text(value))).toBe(ones === 0)
       }),
     )
   })
@@ -145,6 +159,24 @@ describe('address', () => {
     ]) {
       expect(parseAddress(bad)).toBeUndefined()
     }
+  })
+
+  test('of a direction has class 124 and says which', () => {
+    for (const side of ['left', 'right'] as const) {
+      expect(classOf(directionalAddress(side))).toBe(124)
+      expect(directionOf(directionalAddress(side))).toBe(side)
+      expect(parseAddress(directionalAddress(side))).toBeUndefined()
+    }
+    expect(directionOf(text((1n << 124n) - 1n))).toBeUndefined()
+  })
+
+  test('an arc is as long as the fraction of the ring that it stands for', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 1, noNaN: true }), (fraction) => {
+        expect(Math.abs(fractionOf(arcOf(fraction)) - fraction)).toBeLessThanOrEqual(2 ** -52)
+        expect(arcOf(fraction)).toMatch(/^[0-9a-f]{40}$/)
+      }),
+    )
   })
 
   test('the fraction grows with the address from 0 towards 1', () => {

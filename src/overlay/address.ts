@@ -47,6 +47,27 @@ export function writeAddress(address: Address, into: Uint8Array, offset: number)
   }
 }
 
+/** Whom a directional packet goes to: each hop's own neighbour on one side. Class 124, the side in the first four bytes. */
+const DIRECTIONAL = {
+  left: `00000001${'0'.padEnd(32, 'f')}` as Address,
+  right: `00000002${'0'.padEnd(32, 'f')}` as Address,
+} as const
+
+export function directionalAddress(side: 'left' | 'right'): Address {
+  return DIRECTIONAL[side]
+}
+
+/** Undefined for an address that is not directional. */
+export function directionOf(address: Address): 'left' | 'right' | undefined {
+  if (address === DIRECTIONAL.left) return 'left'
+  return address === DIRECTIONAL.right ? 'right' : undefined
+}
+
+/** Whether a node may have this address; the same as class zero. */
+export function isNodeAddress(address: Address): boolean {
+  return (digit(address.charCodeAt(DIGITS - 1)) & 1) === 0
+}
+
 /** A node address from 20 random bytes, or from a hash. */
 export function nodeAddress(bytes: Uint8Array): Address {
   return withClassZero(addressFromBytes(bytes))
@@ -110,6 +131,11 @@ export function moveLeft(address: Address, by: Distance): Address {
   return text as Address
 }
 
+/** `address` moved right by an arc. */
+export function moveRight(address: Address, by: Distance): Address {
+  return leftDistance(by as string as Address, address) as string as Address
+}
+
 /** Whether a walk left from `from` meets `address` before `to`; the ends do not count, and between equal ends is nothing. */
 export function isBetween(address: Address, from: Address, to: Address): boolean {
   if (from < to) return from < address && address < to
@@ -119,15 +145,33 @@ export function isBetween(address: Address, from: Address, to: Address): boolean
 
 /** The one of `a` and `b` that is nearer to `key`. Every tie in the ring goes to the lower address. */
 export function nearer(key: Address, a: Address, b: Address): Address {
+  const place = fractionOf(key)
+  const difference = apart(place, fractionOf(a)) - apart(place, fractionOf(b))
+  if (Math.abs(difference) > DOUBTFUL) return difference < 0 ? a : b
   const toA = distance(key, a)
   const toB = distance(key, b)
   if (toA !== toB) return toA < toB ? a : b
   return a < b ? a : b
 }
 
+/** Differences of distances that four fractions, each cut off after 52 bits, can be wrong about. */
+const DOUBTFUL = 2 ** -48
+
+/** The shorter way between two places on a circle of circumference 1. */
+export function apart(a: number, b: number): number {
+  const way = Math.abs(a - b)
+  return way < 0.5 ? way : 1 - way
+}
+
 /** The place on a circle of circumference 1, to the precision of a double. */
 export function fractionOf(address: Address | Distance): number {
   return Number.parseInt(address.slice(0, 13), 16) / 2 ** 52
+}
+
+/** The arc that is such a part of the ring, of which a double carries the first 52 bits. */
+export function arcOf(fraction: number): Distance {
+  const leading = Math.min(2 ** 52 - 1, Math.max(0, Math.floor(fraction * 2 ** 52)))
+  return leading.toString(16).padStart(13, '0').padEnd(DIGITS, '0') as Distance
 }
 
 function groupOf(text: string, end: number): number {

@@ -25,7 +25,14 @@ export type Request = {
   forwarders: Address[]
 }
 
-export type Reply = { id: number; endpoints: Endpoint[]; status: Status; forwarders: Address[] }
+export type Reply = {
+  id: number
+  endpoints: Endpoint[]
+  status: Status
+  forwarders: Address[]
+  /** Has as many links of this role as it bears, and does not dial. */
+  full: boolean
+}
 
 const CONNECT = 0
 
@@ -57,6 +64,7 @@ export function encodeReply(reply: Reply): Uint8Array {
   writeEndpoints(writer, reply.endpoints)
   writeStatus(writer, reply.status)
   writeAddresses(writer, reply.forwarders)
+  writer.u8(reply.full ? 1 : 0)
   return writer.finish()
 }
 
@@ -65,6 +73,7 @@ export function decodeReply(payload: Uint8Array): Reply | undefined {
   const id = reader.u32()
   const endpoints = readEndpoints(reader)
   const status = readStatus(reader)
-  const reply = { id, endpoints, status, forwarders: readAddresses(reader) }
+  const forwarders = readAddresses(reader)
+  const reply = { id, endpoints, status, forwarders, full: reader.u8() === 1 }
   return reader.complete ? reply : undefined
 }

@@ -2,10 +2,11 @@
  * ConnectionTable: who we are connected to, in ring order. Our own address is not in it; positions count around the
  * ring from us, so that in a small ring one neighbour may be both first on the left and last on the right.
  */
-import { type Address, fractionOf, nearer } from './address.ts'
+import { type Address, nearer } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { ChannelId } from './effects.ts'
 import type { Endpoint } from './endpoint.ts'
+import { estimateRingSize } from './ring-size.ts'
 
 /** A tab bears some dozens of peer connections (Chromium allows 500 in its life); relays cost memory all the same. */
 export const MAX_CONNECTIONS = 256
@@ -14,9 +15,11 @@ export class ConnectionTable {
   readonly self: Address
   /** Grows with each change that routing or the overlords could care about. */
   version = 0
+  /** Grows when the far ends name other links of theirs than before. */
+  namesVersion = 0
   private readonly byAddress = new Map<Address, Connection>()
   private readonly byChannel = new Map<ChannelId, Connection>()
-  private estimate = { version: -1, perSide: 0, size: 1 }
+  private estimate = { version: -1, namesVersion: 0, perSide: 0, size: 1 }
   private sortedVersion = -1
   private sortedStructured: Address[] = []
   private sortedAll: Address[] = []
@@ -69,6 +72,11 @@ export class ConnectionTable {
     this.version++
   }
 
+  /** The far end of a link has named other links of its own. */
+  named(): void {
+    this.namesVersion++
+  }
+
   /** Addresses of connections that packets may be routed over, ascending. */
   structured(): readonly Address[] {
     this.sort()
@@ -96,34 +104,13 @@ export class ConnectionTable {
     return best
   }
 
-  /** How many nodes the ring has, from how densely our neighbours lie; exact while we know them all. */
+  /** How many nodes the ring has; exact while those we know can see it all. */
   estimateSize(perSide: number): number {
-    // While few are linked, it is others' word that tells a small ring from a large one, and words change no link.
-    const isSmall = this.structured().length <= 2 * perSide
-    if (isSmall || this.estimate.version !== this.version || this.estimate.perSide !== perSide) {
-      this.estimate = { version: this.version, perSide, size: this.sizeByDensity(perSide) }
+    const { estimate, version, namesVersion } = this
+    if (estimate.version !== version || estimate.namesVersion !== namesVersion || estimate.perSide !== perSide) {
+      this.estimate = { version, namesVersion, perSide, size: estimateRingSize(this, perSide) }
     }
     return this.estimate.size
-  }
-
-  private sizeByDensity(perSide: number): number {
-    const known = this.structured().length + 1
-    if (known <= 2 * perSide + 1 && !this.namesUnlinked) return known
-    const left = this.neighboursOf(this.self, 'left', perSide).at(-1)
-    const right = this.neighboursOf(this.self, 'right', perSide).at(-1)
-    if (!left || !right) return known
-    const self = fractionOf(this.self)
-    const arc = ((fractionOf(left) - self + 1) % 1) + ((self - fractionOf(right) + 1) % 1)
-    return Math.max(known, arc > 0 ? Math.round((2 * perSide) / arc) : known)
-  }
-
-  /** Whether anybody in the ring names somebody that we have no link to. */
-  private get namesUnlinked(): boolean {
-    for (const { status, structured } of this.byAddress.values()) {
-      if (!structured) continue
-      if (status.neighbours.some((name) => name !== this.self && !this.byAddress.has(name))) return true
-    }
-    return false
   }
 
   private sort(): void {

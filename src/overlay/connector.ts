@@ -15,7 +15,7 @@ import { type Endpoint, schemeOf } from './endpoint.ts'
 import type { Linker } from './linker.ts'
 import type { NodeCore } from './node-core.ts'
 import type { Requests } from './requests.ts'
-import type { RoleBits } from './role.ts'
+import { hasRole, type RoleBits, SHORTCUT } from './role.ts'
 import { routableFrame } from './routable-frame.ts'
 import { decodeRequest, encodeReply, encodeRequest, type Mode, type Packet, type Reply } from './wire.ts'
 
@@ -25,6 +25,8 @@ const STEP = '2'.padStart(40, '0') as Distance
 /** Connections being asked for at once. A guess. */
 const MAX_WANTED = 32
 
+export type PlaceAnswer = { from: Address; full: boolean }
+
 type Wanted = { role: RoleBits; dialAtMs: number | undefined; endpoints: Endpoint[] }
 
 export interface ConnectorEvents {
@@ -32,6 +34,8 @@ export interface ConnectorEvents {
   forwardersFor(far: Address): Address[]
   /** Either end wants a link to this node, which can be reached through those that it names. */
   wanted(address: Address, role: RoleBits, forwarders: readonly Address[]): void
+  /** Whether one more of those who ask for a shortcut may have it. */
+  admitsShortcut(): boolean
 }
 
 export class Connector {
@@ -105,6 +109,21 @@ export class Connector {
     this.requests.ask(this.core.nowMs, (id) => this.request(id, place, 'annealing', role, informer), done)
   }
 
+  /** Asks whoever lives nearest to a place to link to us; hears who that is, unless nobody answers. */
+  seekPlace(place: Address, role: RoleBits, done: (answer: PlaceAnswer | undefined) => void): void {
+    this.requests.ask(
+      this.core.nowMs,
+      (id) => this.request(id, place, 'greedy', role, undefined),
+      (reply, from) => {
+        if (reply && from && !reply.full) {
+          this.expectDial(from, role, reply.endpoints)
+          this.events.wanted(from, role, reply.forwarders)
+        }
+        done(reply && from && { from, full: reply.full })
+      },
+    )
+  }
+
   handleRequest(packet: Packet): void {
     const request = decodeRequest(packet.payload)
     if (!request) {
@@ -114,15 +133,18 @@ export class Connector {
     if (packet.source === this.core.config.address) return
     let payload = this.requests.earlierAnswer(packet.source, request.id, this.core.nowMs)
     if (!payload) {
+      const isLinked = this.core.table.get(packet.source) !== undefined
+      const full = hasRole(request.role, SHORTCUT) && !isLinked && !this.events.admitsShortcut()
       payload = encodeReply({
         id: request.id,
         endpoints: [...this.core.endpoints],
         status: this.core.statusFor(packet.source),
         forwarders: this.events.forwardersFor(packet.source),
+        full,
       })
       this.requests.remember(packet.source, request.id, payload, this.core.nowMs)
       this.shunned.delete(packet.source)
-      if (!this.core.table.get(packet.source)) {
+      if (!isLinked && !full) {
         this.dial(packet.source, request.role, request.endpoints)
         this.events.wanted(packet.source, request.role, request.forwarders)
       }
@@ -146,6 +168,14 @@ export class Connector {
       this.wanted.delete(address)
       this.dial(address, wanted.role, wanted.endpoints)
     }
+  }
+
+  /** Should it not come, we dial. */
+  private expectDial(address: Address, role: RoleBits, endpoints: Endpoint[]): void {
+    if (address === this.core.config.address || this.core.table.get(address) || this.wanted.has(address)) return
+    if (this.wanted.size >= MAX_WANTED) return
+    const dialAtMs = this.core.nowMs + this.core.config.profile.connectGraceMs
+    this.wanted.set(address, { role, dialAtMs, endpoints })
   }
 
   private dial(address: Address, role: RoleBits, endpoints: readonly Endpoint[]): void {

@@ -85,7 +85,7 @@ export class FrameIntake {
         return
       case 'reply': {
         const reply = decodeReply(payload)
-        if (!reply || !requests.handleReply(reply)) this.core.count('packet: reply to nothing')
+        if (!reply || !requests.handleReply(reply, source)) this.core.count('packet: reply to nothing')
         return
       }
       case 'data': {
@@ -163,6 +163,7 @@ export class FrameIntake {
   private onStatus(connection: Connection, status: Status): void {
     const before = connection.status
     connection.status = status
+    this.core.table.named()
     if (before.size !== status.size || before.neighbours.join() !== status.neighbours.join()) {
       this.events.named(status.neighbours)
     }

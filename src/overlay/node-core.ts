@@ -5,7 +5,7 @@ import type { ConnectionTable } from './connection-table.ts'
 import type { ChannelId, Effect } from './effects.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { NodeConfig } from './node-config.ts'
-import type { Frame, Packet, Status } from './wire.ts'
+import type { Frame, Outbound, Packet, Status } from './wire.ts'
 
 /** Uniform on [0, 1), and the same sequence for the same seed: a replay repeats it. */
 export type Random = () => number
@@ -29,7 +29,7 @@ export interface NodeCore {
   /** Over the connection's active channel; dropped and counted when it has none. */
   sendTo(connection: Connection, frame: Frame): void
   /** Routes a packet of our own. False when there is nowhere to send it. */
-  sendPacket(packet: Omit<Packet, 'type' | 'hops' | 'ttl' | 'source'>): boolean
+  sendPacket(packet: Outbound): boolean
   /** The same for a packet that is encoded already. */
   sendEncoded(packet: Pick<Packet, 'mode' | 'body' | 'destination'>, bytes: Uint8Array): boolean
   /** What we tell this node of ourselves. */

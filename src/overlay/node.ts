@@ -25,13 +25,15 @@ import { MessageStreams, pathTo } from './message-streams.ts'
 import { NearOverlord } from './near-overlord.ts'
 import { type NodeConfig, type NodeFacts, nodeConfig } from './node-config.ts'
 import type { NodeCore, Random } from './node-core.ts'
+import { ownStatus } from './own-status.ts'
 import { PacketSwitch } from './packet-switch.ts'
 import { Requests } from './requests.ts'
-import { StatusReporter, statusFor } from './status-reporter.ts'
+import { ShortcutOverlord } from './shortcut-overlord.ts'
+import { StatusReporter } from './status-reporter.ts'
 import { TUNNEL, TunnelChannels } from './tunnel-channels.ts'
 import { TunnelOverlord } from './tunnel-overlord.ts'
 import { Upgrader } from './upgrader.ts'
-import { encodeFrame, type Frame, type Packet, type Status } from './wire.ts'
+import { encodeFrame, type Frame, type Outbound, type Packet, type Status } from './wire.ts'
 
 /** Others may name a node that fell silent until they notice it, too; yet it may have slept and be back. */
 const SILENT_SHUNNED_MS = 2_500
@@ -66,6 +68,7 @@ export class Node implements NodeCore {
   private readonly connector: Connector
   private readonly leafOverlord: LeafOverlord
   private readonly nearOverlord: NearOverlord
+  private readonly shortcutOverlord: ShortcutOverlord
   private readonly upgrader: Upgrader
   private readonly tunnels: TunnelChannels
   private readonly tunnelOverlord: TunnelOverlord
@@ -100,9 +103,11 @@ export class Node implements NodeCore {
     this.connector = new Connector(this, this.linker, this.requests, {
       forwardersFor: (far) => this.tunnelOverlord.namedTo(far),
       wanted: (address, role, forwarders) => this.tunnelOverlord.want(address, role, forwarders),
+      admitsShortcut: () => this.shortcutOverlord.admits(),
     })
     this.leafOverlord = new LeafOverlord(this, this.linker)
     this.nearOverlord = new NearOverlord(this, this.connector, () => this.leafOverlord.known)
+    this.shortcutOverlord = new ShortcutOverlord(this, this.connector)
     this.upgrader = new Upgrader(this, this.linker)
     this.tunnels = new TunnelChannels(this, {
       later: (input) => this.inner.push(input),
@@ -149,6 +154,7 @@ export class Node implements NodeCore {
       this.connector,
       this.leafOverlord,
       this.nearOverlord,
+      this.shortcutOverlord,
       this.upgrader,
       this.tunnelOverlord,
       this.reporter,
@@ -274,6 +280,7 @@ export class Node implements NodeCore {
     const wasConnected = this.nearOverlord.connected
     this.nearOverlord.wake()
     this.namesChanged ||= wasConnected !== this.nearOverlord.connected
+    this.shortcutOverlord.wake()
     this.upgrader.wake()
     this.tunnelOverlord.wake()
     this.reporter.wake()
@@ -283,10 +290,10 @@ export class Node implements NodeCore {
   private keepInStep(): boolean {
     // Most frames carry data and change nothing that an overlord could care about.
     if (!this.namesChanged && this.reviewedVersion === this.table.version) return false
-    if (this.namesChanged) this.nearOverlord.review()
+    if (this.namesChanged) this.reviewRing()
     for (let reviews = 0; this.reviewedVersion !== this.table.version && reviews < MAX_REVIEWS; reviews++) {
       this.reviewedVersion = this.table.version
-      this.nearOverlord.review()
+      this.reviewRing()
       this.linkKeeper.review()
       this.tunnels.review()
       this.upgrader.review()
@@ -302,6 +309,11 @@ export class Node implements NodeCore {
       this.streams.pumpAll()
     }
     return true
+  }
+
+  private reviewRing(): void {
+    this.nearOverlord.review()
+    this.shortcutOverlord.review(this.nearOverlord.connected)
   }
 
   private leave(): void {
@@ -381,7 +393,7 @@ export class Node implements NodeCore {
     else this.count('frame: link without channel')
   }
 
-  sendPacket(packet: Omit<Packet, 'type' | 'hops' | 'ttl' | 'source'>): boolean {
+  sendPacket(packet: Outbound): boolean {
     return this.packets.send(packet)
   }
 
@@ -390,6 +402,6 @@ export class Node implements NodeCore {
   }
 
   statusFor(address: Address): Status {
-    return statusFor(this, this.hidden, address)
+    return ownStatus(this, address, this.hidden)
   }
 }

@@ -6,7 +6,7 @@ import type { Address } from './address.ts'
 import type { NodeCore } from './node-core.ts'
 import { routableFrame } from './routable-frame.ts'
 import { route } from './routing.ts'
-import { decodeFrame, encodeFrame, HOPS_OFFSET, type Packet } from './wire.ts'
+import { decodeFrame, encodeFrame, HOPS_OFFSET, type Outbound, type Packet } from './wire.ts'
 
 /** A node that is not in the ring yet hands its packets to somebody who is: one wrapping, never two. */
 const MAX_WRAPPING = 1
@@ -32,7 +32,7 @@ export class PacketSwitch {
   }
 
   /** False when there is nowhere to send it. */
-  send(packet: Omit<Packet, 'type' | 'hops' | 'ttl' | 'source'>): boolean {
+  send(packet: Outbound): boolean {
     return this.sendEncoded(packet, routableFrame(this.core, packet))
   }
 

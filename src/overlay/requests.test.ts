@@ -9,6 +9,7 @@ const replyTo = (id: number): Reply => ({
   endpoints: [],
   status: { roles: NO_ROLES, hidden: false, size: 1, neighbours: [] },
   forwarders: [],
+  full: false,
 })
 
 function asked(requests: Requests) {

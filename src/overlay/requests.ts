@@ -17,11 +17,14 @@ const MAX_ANSWERED = 512
 /** About as long as a requester keeps asking: 1 + 2 + 4 s. */
 const ANSWER_KEPT_MS = 10_000
 
+/** Hears the reply and who gave it. */
+type Answered = (reply: Reply | undefined, from?: Address) => void
+
 type Pending = {
   attempts: number
   deadlineMs: number
   send: () => void
-  done: (reply: Reply | undefined) => void
+  done: Answered
 }
 
 export class Requests {
@@ -43,7 +46,7 @@ export class Requests {
   }
 
   /** `done` is called once, with undefined when no answer came or too many wait already. */
-  ask(nowMs: number, send: (id: number) => void, done: (reply: Reply | undefined) => void): void {
+  ask(nowMs: number, send: (id: number) => void, done: Answered): void {
     if (this.pending.size >= MAX_PENDING) {
       done(undefined)
       return
@@ -55,11 +58,11 @@ export class Requests {
   }
 
   /** False for a reply that nobody waits for. */
-  handleReply(reply: Reply): boolean {
+  handleReply(reply: Reply, from?: Address): boolean {
     const pending = this.pending.get(reply.id)
     if (!pending) return false
     this.pending.delete(reply.id)
-    pending.done(reply)
+    pending.done(reply, from)
     return true
   }
 

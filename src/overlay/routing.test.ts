@@ -1,69 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Address, nearer, nodeAddress } from './address.ts'
-import { Connection, connectionChannel } from './connection.ts'
+import { type Address, directionalAddress, nearer, nodeAddress } from './address.ts'
 import { ConnectionTable } from './connection-table.ts'
-import { endpointOf } from './endpoint.ts'
-import { NEAR, NO_ROLES, SHORTCUT } from './role.ts'
+import { NEAR } from './role.ts'
 import { route, timeToLive } from './routing.ts'
 import { seededRandom } from './seeded-random.ts'
-import type { Mode } from './wire.ts'
-
-type Ring = { addresses: Address[]; tables: Map<Address, ConnectionTable> }
-
-function connect(table: ConnectionTable, address: Address, role = NEAR): void {
-  const status = { roles: NO_ROLES, hidden: false, size: 0, neighbours: [] }
-  const connection = new Connection({ address, incarnation: 1, incoming: false, sinceMs: 0, endpoints: [], status })
-  connection.roles = role
-  const channel = {
-    id: 1,
-    kind: 'direct' as const,
-    endpoint: endpointOf('memory', 'x'),
-    ours: true,
-    attempt: 1,
-    nowMs: 0,
-  }
-  connection.attach(connectionChannel(channel), table.self)
-  table.add(connection)
-}
-
-/** A ring at rest: two neighbours on each side and two random shortcuts each. */
-function ringOf(count: number, seed: number): Ring {
-  const random = seededRandom(seed)
-  const addresses = Array.from({ length: count }, () =>
-    nodeAddress(Uint8Array.from({ length: 20 }, () => Math.floor(256 * random()))),
-  ).sort()
-  const tables = new Map(addresses.map((address) => [address, new ConnectionTable(address)]))
-  const join = (a: number, b: number, role = NEAR) => {
-    const [from, to] = [addresses[a % count], addresses[b % count]] as [Address, Address]
-    if (from === to || tables.get(from)?.get(to)) return
-    connect(tables.get(from) as ConnectionTable, to, role)
-    connect(tables.get(to) as ConnectionTable, from, role)
-  }
-  for (let index = 0; index < count; index++) {
-    join(index, index + 1)
-    join(index, index + 2)
-    for (let extra = 0; extra < 2; extra++) join(index, Math.floor(random() * count), SHORTCUT)
-  }
-  return { addresses, tables }
-}
-
-/** Who delivers a packet, and how often it was handed on. */
-function send(ring: Ring, mode: Mode, source: Address, destination: Address) {
-  const delivered: Address[] = []
-  let forwards = 0
-  const ttl = timeToLive(ring.addresses.length)
-  const visit = (at: Address, previous: Address | undefined, hops: number) => {
-    const table = ring.tables.get(at) as ConnectionTable
-    const { deliver, next } = route({ mode, hops, ttl, source, destination }, table, previous)
-    if (deliver) delivered.push(at)
-    if (!next) return
-    forwards++
-    visit(next, at, hops + 1)
-  }
-  visit(source, undefined, 0)
-  return { delivered, forwards }
-}
+import { connect, type Ring, randomAddresses, ringOf, send } from './test-ring.ts'
 
 const scene = fc
   .record({
@@ -83,6 +25,15 @@ describe('greedy', () => {
         for (const source of ring.addresses) expect(send(ring, 'greedy', source, key).delivered).toEqual([owner])
       }),
     )
+  })
+
+  test('finds one owner for each of 1 000 keys from all of 20 sources, the nearest by value', () => {
+    const ring = ringOf(20, 11)
+    for (const key of randomAddresses(1_000, seededRandom(12))) {
+      const owner = ring.addresses.reduce((best, address) => nearer(key, best, address))
+      const owners = new Set(ring.addresses.flatMap((source) => send(ring, 'greedy', source, key).delivered))
+      expect([...owners]).toEqual([owner])
+    }
   })
 })
 
@@ -123,17 +74,121 @@ describe('annealing', () => {
   })
 })
 
+describe('path', () => {
+  test('delivers at every node on the way, the destination last', () => {
+    fc.assert(
+      fc.property(scene, fc.nat(), ({ ring, seed }, other) => {
+        const to = sourceOf(ring, other)
+        const { delivered, visited } = send(ring, 'path', sourceOf(ring, seed), to)
+        expect(delivered).toEqual(visited)
+        expect(delivered.at(-1)).toBe(to)
+      }),
+    )
+  })
+
+  test('takes the way that annealing takes', () => {
+    fc.assert(
+      fc.property(scene, ({ ring, seed, key }) => {
+        const source = sourceOf(ring, seed)
+        expect(send(ring, 'path', source, key).visited).toEqual(send(ring, 'annealing', source, key).visited)
+      }),
+    )
+  })
+})
+
+describe('last', () => {
+  test('delivers as greedy does while the hops suffice, and else where they run out', () => {
+    fc.assert(
+      fc.property(scene, fc.integer({ min: 1, max: 3 }), ({ ring, seed, key }, ttl) => {
+        const source = sourceOf(ring, seed)
+        const whole = send(ring, 'greedy', source, key)
+        expect(send(ring, 'last', source, key).delivered).toEqual(whole.delivered)
+        expect(send(ring, 'last', source, key, ttl).delivered).toEqual([whole.visited[ttl] ?? whole.visited.at(-1)])
+      }),
+    )
+  })
+})
+
+describe('a packet to a direction', () => {
+  const places = fc.integer({ min: 1, max: 12 })
+
+  test('with a ttl of t comes to the t-th node on that side, and to nobody else', () => {
+    fc.assert(
+      fc.property(scene, places, fc.boolean(), ({ ring, seed }, ttl, leftwards) => {
+        const { addresses } = ring
+        const start = seed % addresses.length
+        const step = leftwards ? ttl : -ttl
+        const expected = addresses.at((((start + step) % addresses.length) + addresses.length) % addresses.length)
+        const to = directionalAddress(leftwards ? 'left' : 'right')
+        for (const mode of ['greedy', 'annealing', 'last'] as const) {
+          expect(send(ring, mode, addresses[start] as Address, to, ttl).delivered).toEqual([expected])
+        }
+      }),
+    )
+  })
+
+  test('by path is delivered at each hop', () => {
+    const ring = ringOf(12, 3)
+    const { delivered } = send(ring, 'path', ring.addresses[2] as Address, directionalAddress('right'), 4)
+    expect(delivered).toEqual([2, 1, 0, 11, 10].map((index) => ring.addresses[index]))
+  })
+
+  test('by exact is delivered to nobody: no node has such an address', () => {
+    const ring = ringOf(12, 3)
+    const journey = send(ring, 'exact', ring.addresses[2] as Address, directionalAddress('left'), 4)
+    expect(journey).toMatchObject({ delivered: [], forwards: 0, dropped: 'nobody-there' })
+  })
+})
+
+test('a packet to an address of a class that has no router goes nowhere', () => {
+  const ring = ringOf(12, 3)
+  for (const mode of ['greedy', 'annealing', 'exact', 'path', 'last'] as const) {
+    const journey = send(ring, mode, ring.addresses[2] as Address, `${'0'.repeat(39)}1` as Address)
+    expect(journey).toMatchObject({ delivered: [], forwards: 0, dropped: 'no such class' })
+  }
+})
+
 describe('the hop limit', () => {
   test('stands before every mode', () => {
     const { addresses, tables } = ringOf(12, 1)
-    const [source, destination] = [addresses[0] as Address, addresses[6] as Address]
-    for (const mode of ['greedy', 'annealing', 'exact'] as const) {
-      const packet = { mode, hops: 17, ttl: 16, source, destination }
-      expect(route(packet, tables.get(destination) as ConnectionTable, undefined)).toEqual({
-        deliver: false,
-        next: undefined,
-        dropped: 'hops',
-      })
+    const source = addresses[0] as Address
+    for (const destination of [addresses[6] as Address, directionalAddress('left')]) {
+      for (const mode of ['greedy', 'annealing', 'exact', 'path', 'last'] as const) {
+        const packet = { mode, hops: 17, ttl: 16, source, destination }
+        expect(route(packet, tables.get(addresses[6] as Address) as ConnectionTable, undefined)).toEqual({
+          deliver: false,
+          next: undefined,
+          dropped: 'hops',
+        })
+      }
+    }
+  })
+
+  const place = (first: number) => nodeAddress(new Uint8Array(20).fill(0).fill(first, 0, 1))
+
+  /** Four nodes around a key, each of which claims to lie on the far side of the ring and the others to be nearer. */
+  const forged = new Map<Address, ConnectionTable>()
+  const ends = [place(126), place(127), place(129), place(130)]
+  for (const at of ends) {
+    const table = new ConnectionTable(place(0))
+    for (const other of ends) if (other !== at) connect(table, other, NEAR)
+    forged.set(at, table)
+  }
+
+  for (const mode of ['greedy', 'annealing', 'exact', 'path', 'last'] as const) {
+    test(`ends the walk of a packet among nodes that each claim the others to be nearer: ${mode}`, () => {
+      const { forwards, dropped, delivered } = send({ tables: forged }, mode, ends[0] as Address, place(128), 20)
+      // Sent at the twentieth hop for the last time, and refused by who gets it then.
+      expect(forwards).toBe(mode === 'last' ? 20 : 21)
+      expect(dropped).toBe(mode === 'last' ? undefined : 'hops')
+      expect(delivered).toHaveLength(mode === 'last' ? 1 : mode === 'path' ? 21 : 0)
+    })
+  }
+
+  test('ends the walk of a packet to a direction among such nodes', () => {
+    for (const side of ['left', 'right'] as const) {
+      const { forwards, delivered } = send({ tables: forged }, 'last', ends[0] as Address, directionalAddress(side), 20)
+      expect({ forwards, delivered: delivered.length }).toEqual({ forwards: 20, delivered: 1 })
     }
   })
 

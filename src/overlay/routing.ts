@@ -3,11 +3,17 @@
  *
  *   greedy     to the nearest node there is; delivered exactly once where tables agree
  *   annealing  to the two nodes on either side of the destination, should it not exist
- *   exact      to the destination or to nobody
+ *   exact      as annealing, delivered to the destination or to nobody
+ *   path       as annealing, delivered at every node on the way
+ *   last       as greedy, delivered also where the hops run out
  *
- * One hop limit stands before every mode, since tables that disagree can send a packet round in circles.
+ * A packet to a direction goes to each hop's own neighbour on that side, and is delivered where its hops run out, or
+ * by path everywhere: with a ttl of 3 to the left it comes to the third node on our left.
+ *
+ * One hop limit stands before every mode, since tables that disagree can send a packet round in circles. A sender does
+ * not hear its own packet: it knows what it asked (Brunet's annealing would tell it).
  */
-import { type Address, nearer } from './address.ts'
+import { type Address, directionOf, isNodeAddress, nearer } from './address.ts'
 import type { ConnectionTable } from './connection-table.ts'
 import type { Mode } from './wire.ts'
 
@@ -20,29 +26,47 @@ export function timeToLive(size: number): number {
   return Math.min(TTL_MAX, Math.max(TTL_MIN, Math.floor(Math.log(Math.max(size, 1)) ** 3)))
 }
 
-export type Route = { deliver: boolean; next: Address | undefined; dropped: 'hops' | 'nobody-there' | undefined }
+export type Drop = 'hops' | 'nobody-there' | 'no such class'
+
+export type Route = { deliver: boolean; next: Address | undefined; dropped: Drop | undefined }
 
 export type Routable = { mode: Mode; hops: number; ttl: number; source: Address; destination: Address }
 
 /** `previous` is the neighbour that the packet came from, undefined at its source. */
 export function route(packet: Routable, table: ConnectionTable, previous: Address | undefined): Route {
-  const { self } = table
   const { destination, mode } = packet
   if (packet.hops > packet.ttl) return drop('hops')
-  if (destination === self) return deliver()
-  if (table.get(destination)) return forward(destination)
+  if (!isNodeAddress(destination)) return turn(packet, table)
+  if (destination === table.self) return deliver()
+  if (table.get(destination)) return onward(mode, destination)
   switch (mode) {
-    case 'greedy': {
-      const nearest = table.nearestTo(destination)
-      return nearest === self ? deliver() : forward(nearest)
-    }
-    case 'exact': {
-      const nearest = table.nearestTo(destination)
-      return nearest === self ? drop('nobody-there') : forward(nearest)
-    }
+    case 'greedy':
+      return descend(packet, table)
+    case 'last':
+      return packet.hops === packet.ttl ? deliver() : descend(packet, table)
     case 'annealing':
       return anneal(packet, table, previous)
+    case 'path':
+      return { ...anneal(packet, table, previous), deliver: true, dropped: undefined }
+    case 'exact': {
+      const { next, dropped } = anneal(packet, table, previous)
+      return next ? forward(next) : drop(dropped ?? 'nobody-there')
+    }
   }
+}
+
+function turn(packet: Routable, table: ConnectionTable): Route {
+  const direction = directionOf(packet.destination)
+  if (!direction) return drop('no such class')
+  if (packet.mode === 'exact') return drop('nobody-there')
+  const [next] = table.neighboursOf(table.self, direction, 1)
+  if (packet.hops === packet.ttl) return deliver()
+  return next ? onward(packet.mode, next) : drop('nobody-there')
+}
+
+function descend(packet: Routable, table: ConnectionTable): Route {
+  const nearest = table.nearestTo(packet.destination)
+  return nearest === table.self ? deliver() : forward(nearest)
 }
 
 /** Delivered on either side of the hole; each side hands it to the other, and never back to where it came from. */
@@ -85,6 +109,11 @@ function forward(next: Address): Route {
   return { deliver: false, next, dropped: undefined }
 }
 
-function drop(dropped: 'hops' | 'nobody-there'): Route {
+/** On to who must have it next. */
+function onward(mode: Mode, next: Address): Route {
+  return { deliver: mode === 'path', next, dropped: undefined }
+}
+
+function drop(dropped: Drop): Route {
   return { deliver: false, next: undefined, dropped }
 }

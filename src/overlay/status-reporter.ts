@@ -1,12 +1,6 @@
-/**
- * StatusReporter: tells each connection what has changed of our roles and of the links that lie near to it. Changes come in
- * bursts, so a report waits a moment for more, and longer where every frame costs a stanza.
- */
-import type { Address } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { NodeCore } from './node-core.ts'
-import { NO_ROLES } from './role.ts'
-import { MAX_NEIGHBOURS, type Status } from './wire.ts'
+import type { Status } from './wire.ts'
 
 /** A guess: less than a network round trip, more than one burst of events. */
 const DELAY_MS = 15
@@ -60,19 +54,6 @@ export class StatusReporter {
       report.told = key(status)
       this.core.sendTo(connection, { type: 'status', status })
     }
-  }
-}
-
-/** What we tell this node of ourselves. */
-export function statusFor({ table, config }: NodeCore, hidden: boolean, address: Address): Status {
-  const half = MAX_NEIGHBOURS / 2
-  const left = table.neighboursOf(address, 'left', half)
-  const right = table.neighboursOf(address, 'right', half)
-  return {
-    roles: table.get(address)?.roles ?? NO_ROLES,
-    hidden,
-    size: table.estimateSize(config.perSide),
-    neighbours: [...new Set([...left, ...right])],
   }
 }
 

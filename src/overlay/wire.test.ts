@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Address, nodeAddress } from './address.ts'
+import { type Address, directionalAddress, nodeAddress } from './address.ts'
 import { type Endpoint, endpointOf } from './endpoint.ts'
 import { ALL_ROLES, type RoleBits } from './role.ts'
 import {
@@ -100,12 +100,12 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ type: typed('forwarders'), wanted: fc.boolean(), addresses }),
   fc.record({
     type: typed('packet'),
-    mode: fc.constantFrom('greedy', 'annealing', 'exact'),
+    mode: fc.constantFrom('greedy', 'annealing', 'exact', 'path', 'last'),
     hops: u8,
     ttl: u8,
     body: fc.constantFrom('request', 'reply', 'forward', 'data', 'ack', 'reset'),
     source: address,
-    destination: address,
+    destination: fc.oneof(address, fc.constantFrom(directionalAddress('left'), directionalAddress('right'))),
     payload,
   }),
 ) as fc.Arbitrary<Frame>
@@ -118,7 +118,7 @@ const request = fc.record({
   endpoints,
   forwarders: addresses,
 })
-const reply = fc.record({ id: u32, endpoints, status, forwarders: addresses })
+const reply = fc.record({ id: u32, endpoints, status, full: fc.boolean(), forwarders: addresses })
 const OTHER = nodeAddress(new Uint8Array(20).fill(90))
 
 /** Their last field is whatever is left. */
@@ -220,6 +220,31 @@ describe('wire', () => {
     })
     whole[28] = 3
     expect(decodeFrame(whole)).toBeUndefined()
+  })
+
+  test('a packet may go to any place, and comes from a node', () => {
+    const packet = { type: 'packet', mode: 'last', hops: 0, ttl: 2, body: 'ack', payload: new Uint8Array() } as const
+    const left = directionalAddress('left')
+    expect(decodeFrame(encodeFrame({ ...packet, source: OTHER, destination: left }))).toBeDefined()
+    expect(decodeFrame(encodeFrame({ ...packet, source: left, destination: OTHER }))).toBeUndefined()
+  })
+
+  test('a packet of an unknown mode or body is refused', () => {
+    const whole = encodeFrame({
+      type: 'packet',
+      mode: 'exact',
+      hops: 0,
+      ttl: 2,
+      body: 'ack',
+      source: OTHER,
+      destination: OTHER,
+      payload: new Uint8Array(),
+    })
+    for (const place of [1, 4]) {
+      const changed = whole.slice()
+      changed[place] = 77
+      expect(decodeFrame(changed)).toBeUndefined()
+    }
   })
 
   test('endpoints of schemes that cannot be read are left out and the rest is kept', () => {

@@ -26,10 +26,13 @@
  *   addresses = count u8, address…
  *   endpoints = count u8, text…                status = roles u8, flags u8 (1 hidden), size u16, count u8, address…
  *
- * Packets travel through the ring; their payloads by body:
+ * Packets travel through the ring, by mode: 0 greedy, 1 annealing, 2 exact, 3 path, 4 last (what they mean stands in
+ * routing.ts); the source is a node, the destination any place, or a direction. Their payloads by body:
  *
- *   0  request  id u32, via address (zeros: none), method u8, arguments     method 0 connect: role u8, endpoints, addresses (forwarders)
- *   1  reply    id u32, result                                              connect: endpoints, status, addresses (forwarders)
+ *   0  request  id u32, via address (zeros: none), method u8, arguments
+ *                 method 0 connect: role u8, endpoints, addresses (forwarders)
+ *   1  reply    id u32, result
+ *                 connect: endpoints, status, addresses (forwarders), full u8
  *   2  forward  a whole packet frame, to be routed on from here
  *   3  data     stream u32, sequence u32, ack-stream u32, ack u32, content u8, content
  *   4  ack      ack-stream u32, ack u32
@@ -79,7 +82,7 @@ export const PACKET_HEADER_BYTES = 45
 const REFUSALS = ['wrong-version', 'wrong-namespace', 'wrong-target', 'self', 'leaving', 'full'] as const
 export type Refusal = (typeof REFUSALS)[number]
 
-const MODES = ['greedy', 'annealing', 'exact'] as const
+const MODES = ['greedy', 'annealing', 'exact', 'path', 'last'] as const
 export type Mode = (typeof MODES)[number]
 
 const BODIES = ['request', 'reply', 'forward', 'data', 'ack', 'reset'] as const
@@ -95,6 +98,9 @@ export type Packet = {
   destination: Address
   payload: Uint8Array
 }
+
+/** What a sender says of its packet; without a ttl it gets one by the ring's size. */
+export type Outbound = Omit<Packet, 'type' | 'hops' | 'ttl' | 'source'> & { ttl?: number }
 
 export type Start = {
   type: 'start'
