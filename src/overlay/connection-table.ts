@@ -16,10 +16,12 @@ export class ConnectionTable {
   version = 0
   private readonly byAddress = new Map<Address, Connection>()
   private readonly byChannel = new Map<ChannelId, Connection>()
-  private estimate = { version: -1, perSide: 0, size: 1 }
-  private sortedVersion = -1
-  private sortedStructured: Address[] = []
-  private sortedAll: Address[] = []
+  private readonly byEndpoint = new Map<Endpoint, Connection[]>()
+  private estimate: { of: readonly Address[]; perSide: number; size: number } = { of: [], perSide: 0, size: 1 }
+  /** Kept sorted rather than sorted anew: links change one at a time, and are asked for at every change of anything. */
+  private readonly ascending: Address[] = []
+  private structuredVersion = -1
+  private ascendingStructured: readonly Address[] = []
 
   constructor(self: Address) {
     this.self = self
@@ -37,9 +39,9 @@ export class ConnectionTable {
     return this.byChannel.get(channel)
   }
 
+  /** Of those that say they can be dialled there, the one that said so first. */
   ofEndpoint(endpoint: Endpoint): Connection | undefined {
-    for (const connection of this.byAddress.values()) if (connection.endpoints.includes(endpoint)) return connection
-    return undefined
+    return this.byEndpoint.get(endpoint)?.[0]
   }
 
   all(): IterableIterator<Connection> {
@@ -47,13 +49,29 @@ export class ConnectionTable {
   }
 
   add(connection: Connection): void {
-    this.byAddress.set(connection.address, connection)
+    const { address } = connection
+    if (this.byAddress.has(address)) throw new Error('there is one connection to an address')
+    this.byAddress.set(address, connection)
+    this.ascending.splice(lowerBound(this.ascending, address), 0, address)
+    this.indexEndpoints(connection)
     this.changed()
   }
 
   remove(connection: Connection): void {
-    this.byAddress.delete(connection.address)
+    const { address } = connection
+    if (this.byAddress.get(address) !== connection) return
+    this.byAddress.delete(address)
+    this.ascending.splice(lowerBound(this.ascending, address), 1)
+    this.forgetEndpoints(connection)
     for (const channel of connection.channels) this.byChannel.delete(channel.id)
+    this.changed()
+  }
+
+  /** Where the far end can be dialled from now on. */
+  setEndpoints(connection: Connection, endpoints: Endpoint[]): void {
+    this.forgetEndpoints(connection)
+    connection.endpoints = endpoints
+    this.indexEndpoints(connection)
     this.changed()
   }
 
@@ -69,16 +87,20 @@ export class ConnectionTable {
     this.version++
   }
 
-  /** Addresses of connections that packets may be routed over, ascending. */
+  /** Addresses of connections that packets may be routed over, ascending; the same array for as long as they are the same. */
   structured(): readonly Address[] {
-    this.sort()
-    return this.sortedStructured
+    if (this.structuredVersion === this.version) return this.ascendingStructured
+    this.structuredVersion = this.version
+    const now = this.ascending.filter((address) => this.byAddress.get(address)?.structured)
+    const before = this.ascendingStructured
+    const isSame = now.length === before.length && now.every((address, index) => address === before[index])
+    if (!isSame) this.ascendingStructured = now
+    return this.ascendingStructured
   }
 
   /** Addresses of all connections, ascending. */
   addresses(): readonly Address[] {
-    this.sort()
-    return this.sortedAll
+    return this.ascending
   }
 
   /** The structured neighbours of any place, nearest first, on the left (upwards) or on the right. */
@@ -98,8 +120,9 @@ export class ConnectionTable {
 
   /** How many nodes the ring has, from how densely our neighbours lie; exact while we know them all. */
   estimateSize(perSide: number): number {
-    if (this.estimate.version !== this.version || this.estimate.perSide !== perSide) {
-      this.estimate = { version: this.version, perSide, size: this.sizeByDensity(perSide) }
+    const of = this.structured()
+    if (this.estimate.of !== of || this.estimate.perSide !== perSide) {
+      this.estimate = { of, perSide, size: this.sizeByDensity(perSide) }
     }
     return this.estimate.size
   }
@@ -115,11 +138,20 @@ export class ConnectionTable {
     return Math.max(known, arc > 0 ? Math.round((2 * perSide) / arc) : known)
   }
 
-  private sort(): void {
-    if (this.sortedVersion === this.version) return
-    this.sortedVersion = this.version
-    this.sortedAll = [...this.byAddress.keys()].sort()
-    this.sortedStructured = this.sortedAll.filter((address) => this.byAddress.get(address)?.structured)
+  private indexEndpoints(connection: Connection): void {
+    for (const endpoint of connection.endpoints) {
+      const others = this.byEndpoint.get(endpoint)
+      if (!others) this.byEndpoint.set(endpoint, [connection])
+      else if (!others.includes(connection)) others.push(connection)
+    }
+  }
+
+  private forgetEndpoints(connection: Connection): void {
+    for (const endpoint of connection.endpoints) {
+      const others = this.byEndpoint.get(endpoint)?.filter((other) => other !== connection)
+      if (others && others.length > 0) this.byEndpoint.set(endpoint, others)
+      else this.byEndpoint.delete(endpoint)
+    }
   }
 }
 

@@ -46,9 +46,9 @@ export class NearOverlord {
 
   get deadlineMs(): number | undefined {
     const trimAtMs = this.hasSurplus ? this.quietSinceMs + this.core.config.profile.trimDelayMs : undefined
-    return this.seekAtMs !== undefined && (trimAtMs === undefined || this.seekAtMs < trimAtMs)
-      ? this.seekAtMs
-      : trimAtMs
+    const none = Number.POSITIVE_INFINITY
+    const earliest = Math.min(trimAtMs ?? none, this.seekAtMs ?? none, this.believeAtMs ?? none)
+    return earliest === none ? undefined : earliest
   }
 
   /** Whether the nodes next to us, as far as anybody we know has named them, are linked to us on both sides. */

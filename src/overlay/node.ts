@@ -37,6 +37,9 @@ const SILENT_SHUNNED_MS = 2_500
 /** The parts settle within a step or two of each other; more would be two parts in dispute. */
 const MAX_REVIEWS = 8
 
+/** Woken when its deadline has come, in the order in which the parts stand. */
+type Part = { readonly deadlineMs: number | undefined; wake(nowMs: number): void }
+
 export class Node implements NodeCore {
   readonly config: NodeConfig
   readonly random: Random
@@ -67,7 +70,7 @@ export class Node implements NodeCore {
   private readonly reporter: StatusReporter
   private readonly streams: MessageStreams
   private readonly broadcast: Broadcast
-  private readonly parts: readonly { readonly deadlineMs: number | undefined }[]
+  private readonly parts: readonly Part[]
 
   constructor(facts: NodeFacts, random: Random) {
     const config = nodeConfig(facts)
@@ -125,8 +128,8 @@ export class Node implements NodeCore {
     )
     this.parts = [
       this.linker,
-      this.linkKeeper,
       this.keepalive,
+      this.linkKeeper,
       this.requests,
       this.connector,
       this.leafOverlord,
@@ -209,7 +212,7 @@ export class Node implements NodeCore {
         break
       }
       case 'frame':
-        return this.intake.handle(input.channel, input.bytes) === 'data'
+        return this.intake.handle(input.channel, input.bytes) === 'passing'
       case 'send':
         if (input.to !== this.config.address) {
           this.streams.send(input.to, { type: 'message', data: input.data }, input.ticket)
@@ -236,17 +239,12 @@ export class Node implements NodeCore {
   }
 
   private wake(): void {
-    this.linker.wake()
-    this.keepalive.wake()
-    this.linkKeeper.wake()
-    this.requests.wake(this.nowMs)
-    this.connector.wake()
-    this.leafOverlord.wake()
     const wasConnected = this.nearOverlord.connected
-    this.nearOverlord.wake()
+    for (const part of this.parts) {
+      const { deadlineMs } = part
+      if (deadlineMs !== undefined && deadlineMs <= this.nowMs) part.wake(this.nowMs)
+    }
     this.namesChanged ||= wasConnected !== this.nearOverlord.connected
-    this.upgrader.wake()
-    this.reporter.wake()
   }
 
   /** After each input: the overlords look at what has changed until nothing changes any more. False if nothing had. */
@@ -382,7 +380,7 @@ export class Node implements NodeCore {
   }
 }
 
-function earliest(parts: readonly { readonly deadlineMs: number | undefined }[]): number {
+function earliest(parts: readonly Part[]): number {
   let earliestMs = Number.POSITIVE_INFINITY
   for (const { deadlineMs } of parts) if (deadlineMs !== undefined && deadlineMs < earliestMs) earliestMs = deadlineMs
   return earliestMs
