@@ -14,6 +14,8 @@ export class ConnectionTable {
   readonly self: Address
   /** Grows with each change that routing or the overlords could care about. */
   version = 0
+  /** Grows with each link that comes or goes. */
+  links = 0
   private readonly byAddress = new Map<Address, Connection>()
   private readonly byChannel = new Map<ChannelId, Connection>()
   private readonly byEndpoint = new Map<Endpoint, Connection[]>()
@@ -54,6 +56,7 @@ export class ConnectionTable {
     this.byAddress.set(address, connection)
     this.ascending.splice(lowerBound(this.ascending, address), 0, address)
     this.indexEndpoints(connection)
+    this.links++
     this.changed()
   }
 
@@ -64,6 +67,7 @@ export class ConnectionTable {
     this.ascending.splice(lowerBound(this.ascending, address), 1)
     this.forgetEndpoints(connection)
     for (const channel of connection.channels) this.byChannel.delete(channel.id)
+    this.links++
     this.changed()
   }
 
