@@ -19,6 +19,8 @@ export interface NodeCore {
   /** Where others can dial us. */
   readonly endpoints: readonly Endpoint[]
   readonly leaving: boolean
+  /** Whether the page is hidden, and so answers late. */
+  readonly hidden: boolean
   emit(effect: Effect): void
   /** Counts what was dropped or went wrong, by reason. */
   count(reason: string): void

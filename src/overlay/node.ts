@@ -50,7 +50,7 @@ export class Node implements NodeCore {
   endpoints: readonly Endpoint[] = []
   leaving = false
   state: NodeState = 'alone'
-  private hidden = false
+  hidden = false
   private effects: Effect[] = []
   private channels = 0
   private reviewedVersion = -1
