@@ -15,14 +15,23 @@ export class ConnectionTable {
   readonly self: Address
   /** Grows with each change that routing or the overlords could care about. */
   version = 0
+  /** Grows with each link that comes or goes. */
+  links = 0
   /** Grows when the far ends name other links of theirs than before. */
   namesVersion = 0
   private readonly byAddress = new Map<Address, Connection>()
   private readonly byChannel = new Map<ChannelId, Connection>()
-  private estimate = { version: -1, namesVersion: 0, perSide: 0, size: 1 }
-  private sortedVersion = -1
-  private sortedStructured: Address[] = []
-  private sortedAll: Address[] = []
+  private readonly byEndpoint = new Map<Endpoint, Connection[]>()
+  private estimate: { of: readonly Address[]; namesVersion: number; perSide: number; size: number } = {
+    of: [],
+    namesVersion: 0,
+    perSide: 0,
+    size: 1,
+  }
+  /** Kept sorted rather than sorted anew: links change one at a time, and are asked for at every change of anything. */
+  private readonly ascending: Address[] = []
+  private structuredVersion = -1
+  private ascendingStructured: readonly Address[] = []
 
   constructor(self: Address) {
     this.self = self
@@ -40,9 +49,9 @@ export class ConnectionTable {
     return this.byChannel.get(channel)
   }
 
+  /** Of those that say they can be dialled there, the one that said so first. */
   ofEndpoint(endpoint: Endpoint): Connection | undefined {
-    for (const connection of this.byAddress.values()) if (connection.endpoints.includes(endpoint)) return connection
-    return undefined
+    return this.byEndpoint.get(endpoint)?.[0]
   }
 
   all(): IterableIterator<Connection> {
@@ -50,13 +59,31 @@ export class ConnectionTable {
   }
 
   add(connection: Connection): void {
-    this.byAddress.set(connection.address, connection)
+    const { address } = connection
+    if (this.byAddress.has(address)) throw new Error('there is one connection to an address')
+    this.byAddress.set(address, connection)
+    this.ascending.splice(lowerBound(this.ascending, address), 0, address)
+    this.indexEndpoints(connection)
+    this.links++
     this.changed()
   }
 
   remove(connection: Connection): void {
-    this.byAddress.delete(connection.address)
+    const { address } = connection
+    if (this.byAddress.get(address) !== connection) return
+    this.byAddress.delete(address)
+    this.ascending.splice(lowerBound(this.ascending, address), 1)
+    this.forgetEndpoints(connection)
     for (const channel of connection.channels) this.byChannel.delete(channel.id)
+    this.links++
+    this.changed()
+  }
+
+  /** Where the far end can be dialled from now on. */
+  setEndpoints(connection: Connection, endpoints: Endpoint[]): void {
+    this.forgetEndpoints(connection)
+    connection.endpoints = endpoints
+    this.indexEndpoints(connection)
     this.changed()
   }
 
@@ -77,16 +104,20 @@ export class ConnectionTable {
     this.namesVersion++
   }
 
-  /** Addresses of connections that packets may be routed over, ascending. */
+  /** Addresses of connections that packets may be routed over, ascending; the same array for as long as they are the same. */
   structured(): readonly Address[] {
-    this.sort()
-    return this.sortedStructured
+    if (this.structuredVersion === this.version) return this.ascendingStructured
+    this.structuredVersion = this.version
+    const now = this.ascending.filter((address) => this.byAddress.get(address)?.structured)
+    const before = this.ascendingStructured
+    const isSame = now.length === before.length && now.every((address, index) => address === before[index])
+    if (!isSame) this.ascendingStructured = now
+    return this.ascendingStructured
   }
 
   /** Addresses of all connections, ascending. */
   addresses(): readonly Address[] {
-    this.sort()
-    return this.sortedAll
+    return this.ascending
   }
 
   /** The structured neighbours of any place, nearest first, on the left (upwards) or on the right. */
@@ -106,18 +137,28 @@ export class ConnectionTable {
 
   /** How many nodes the ring has; exact while those we know can see it all. */
   estimateSize(perSide: number): number {
-    const { estimate, version, namesVersion } = this
-    if (estimate.version !== version || estimate.namesVersion !== namesVersion || estimate.perSide !== perSide) {
-      this.estimate = { version, namesVersion, perSide, size: estimateRingSize(this, perSide) }
+    const { estimate, namesVersion } = this
+    const of = this.structured()
+    if (estimate.of !== of || estimate.namesVersion !== namesVersion || estimate.perSide !== perSide) {
+      this.estimate = { of, namesVersion, perSide, size: estimateRingSize(this, perSide) }
     }
     return this.estimate.size
   }
 
-  private sort(): void {
-    if (this.sortedVersion === this.version) return
-    this.sortedVersion = this.version
-    this.sortedAll = [...this.byAddress.keys()].sort()
-    this.sortedStructured = this.sortedAll.filter((address) => this.byAddress.get(address)?.structured)
+  private indexEndpoints(connection: Connection): void {
+    for (const endpoint of connection.endpoints) {
+      const others = this.byEndpoint.get(endpoint)
+      if (!others) this.byEndpoint.set(endpoint, [connection])
+      else if (!others.includes(connection)) others.push(connection)
+    }
+  }
+
+  private forgetEndpoints(connection: Connection): void {
+    for (const endpoint of connection.endpoints) {
+      const others = this.byEndpoint.get(endpoint)?.filter((other) => other !== connection)
+      if (others && others.length > 0) this.byEndpoint.set(endpoint, others)
+      else this.byEndpoint.delete(endpoint)
+    }
   }
 }
 

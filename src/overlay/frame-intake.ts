@@ -54,8 +54,8 @@ export class FrameIntake {
     this.events = events
   }
 
-  /** Says whether it was data from the far end of a link, which concern nobody but the message streams. */
-  handle(channel: ChannelId, bytes: Uint8Array): 'data' | 'other' {
+  /** Says whether it was of no concern to any part but the message streams, as most frames are: data, and signs of life. */
+  handle(channel: ChannelId, bytes: Uint8Array): 'passing' | 'other' {
     const frame = decodeFrame(bytes)
     if (!frame) {
       this.core.count('frame: unreadable')
@@ -70,10 +70,10 @@ export class FrameIntake {
     for (const heard of connection.channels) if (heard.id === channel) heard.heardAtMs = this.core.nowMs
     if (frame.type === 'data') {
       this.parts.streams.onData(connection.address, frame.data)
-      return 'data'
+      return 'passing'
     }
     this.onFrame(connection, channel, frame, bytes)
-    return 'other'
+    return frame.type === 'ping' || frame.type === 'pong' ? 'passing' : 'other'
   }
 
   onPacket(packet: Packet): void {
@@ -123,8 +123,7 @@ export class FrameIntake {
         this.onStatus(connection, frame.status)
         break
       case 'endpoints':
-        connection.endpoints = frame.endpoints
-        this.core.table.changed()
+        this.core.table.setEndpoints(connection, frame.endpoints)
         break
       case 'ping':
         this.core.transmit(channel, { type: 'pong', nonce: frame.nonce })
@@ -164,11 +163,15 @@ export class FrameIntake {
     const before = connection.status
     connection.status = status
     this.core.table.named()
-    if (before.size !== status.size || before.neighbours.join() !== status.neighbours.join()) {
+    if (before.size !== status.size || !isSameList(before.neighbours, status.neighbours)) {
       this.events.named(status.neighbours)
     }
-    if (before.roles === status.roles) return
+    if (before.roles === status.roles && before.hidden === status.hidden) return
     this.core.table.changed()
-    this.core.emit({ type: 'peer', change: 'changed', address: connection.address })
+    if (before.roles !== status.roles) this.core.emit({ type: 'peer', change: 'changed', address: connection.address })
   }
+}
+
+function isSameList(a: readonly Address[], b: readonly Address[]): boolean {
+  return a.length === b.length && a.every((address, index) => address === b[index])
 }

@@ -13,6 +13,7 @@
 import type { Connection } from './connection.ts'
 import type { ChannelId } from './effects.ts'
 import type { NodeCore } from './node-core.ts'
+import { Soonest } from './soonest.ts'
 import type { TimerProfile } from './timer-profile.ts'
 
 /** A throttled relay takes seconds for a round trip (measured on Prosody at 10 kB/s); so it is while none is known. */
@@ -35,6 +36,8 @@ export class Keepalive {
   private readonly events: KeepaliveEvents
   private readonly timers: TimerProfile['keepalive']
   private readonly probes = new Map<Connection, Probe>()
+  private readonly soonest = new Soonest()
+  private lookedAtVersion = -1
 
   constructor(core: NodeCore, events: KeepaliveEvents) {
     this.core = core
@@ -43,13 +46,9 @@ export class Keepalive {
   }
 
   get deadlineMs(): number | undefined {
-    let earliest = Number.POSITIVE_INFINITY
-    for (const connection of this.core.table.all()) {
-      const probe = this.probes.get(connection)
-      const at = probe ? (probe.wide ? probe.deadlineMs : probe.wideAtMs) : this.quietUntilMs(connection)
-      if (at < earliest) earliest = at
-    }
-    return earliest === Number.POSITIVE_INFINITY ? undefined : earliest
+    // A frame only puts deadlines off; what brings one forward changes the table.
+    if (this.lookedAtVersion !== this.core.table.version) this.look()
+    return this.soonest.deadlineMs
   }
 
   /** Somebody says that it is gone. */
@@ -58,6 +57,7 @@ export class Keepalive {
     const deadlineMs = this.core.nowMs + Math.max(this.timers.doubtDeadMs, PATIENCE * (connection.rttMs ?? 0))
     if (probe?.wide && probe.deadlineMs <= deadlineMs) return
     this.probes.set(connection, { sinceMs: this.core.nowMs, wide: true, wideAtMs: this.core.nowMs, deadlineMs })
+    this.soonest.add(deadlineMs)
     this.ping(connection, true)
   }
 
@@ -75,6 +75,16 @@ export class Keepalive {
     const stalled = this.core.nowMs - (this.deadlineMs ?? this.core.nowMs) > this.timers.suspectMs
     if (stalled) this.core.count('keepalive: woken late')
     for (const connection of [...this.core.table.all()]) this.review(connection, stalled)
+    this.look()
+  }
+
+  private look(): void {
+    this.lookedAtVersion = this.core.table.version
+    this.soonest.restart()
+    for (const connection of this.core.table.all()) {
+      const probe = this.probes.get(connection)
+      this.soonest.add(probe ? (probe.wide ? probe.deadlineMs : probe.wideAtMs) : this.quietUntilMs(connection))
+    }
   }
 
   private review(connection: Connection, stalled: boolean): void {
@@ -115,10 +125,10 @@ export class Keepalive {
   }
 
   private ping(connection: Connection, wide: boolean): void {
-    const channels = wide ? connection.channels : connection.channels.filter((channel) => channel === connection.active)
     const nonce = Math.round(this.core.nowMs) >>> 0
+    const { active, channels } = connection
     for (const channel of channels) {
-      if (!channel.retired) this.core.transmit(channel.id, { type: 'ping', nonce })
+      if (!channel.retired && (wide || channel === active)) this.core.transmit(channel.id, { type: 'ping', nonce })
     }
   }
 

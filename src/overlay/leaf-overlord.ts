@@ -11,11 +11,10 @@
  *
  * Leaf links that the ring has no other use for are dropped after a while.
  */
-import type { Connection } from './connection.ts'
 import { type Endpoint, schemeOf } from './endpoint.ts'
 import type { Linker } from './linker.ts'
 import type { NodeCore } from './node-core.ts'
-import { LEAF, withoutRole } from './role.ts'
+import { hasRole, LEAF, withoutRole } from './role.ts'
 import type { TimerProfile } from './timer-profile.ts'
 
 /** Paper, §V.B: asking all got no answer through some services, ten at random did. */
@@ -26,7 +25,8 @@ const MAX_CANDIDATES = 2_000
 const FAILED_MS = 10_000
 /** One whose link fell silent may be back at once: perhaps it was we who slept. */
 const SUSPECT_MS = 1_000
-const LEAF_KEPT_MS = 20_000
+/** Long enough to find our place through it, wherever it leads. A guess. */
+const LEAF_KEPT_MS = 5_000
 /** How many of a ring's nodes dial a stranger that appeared: enough that one of them gets through. A guess. */
 const PROBES_PER_STRANGER = 3
 
@@ -42,9 +42,11 @@ export class LeafOverlord {
   /** When the grace of one who came after us ends. */
   private graceEndsAtMs: number | undefined
   private probeAtMs: number | undefined
-  /** Who has appeared since we are settled. */
+  /** Who has appeared since we are settled, and was not dialled yet. */
   private readonly strangers = new Set<Endpoint>()
   private strangerProbeAtMs: number | undefined
+  /** When leaf links that have had their time are given up; undefined while there are none. */
+  private dropAtMs: number | undefined
   private settled = false
   /** How many were asked in this round. */
   private asked = 0
@@ -56,8 +58,8 @@ export class LeafOverlord {
 
   get deadlineMs(): number | undefined {
     if (this.settled) {
-      const { probeAtMs = Number.POSITIVE_INFINITY, strangerProbeAtMs = Number.POSITIVE_INFINITY } = this
-      const atMs = Math.min(probeAtMs, strangerProbeAtMs)
+      const never = Number.POSITIVE_INFINITY
+      const atMs = Math.min(this.probeAtMs ?? never, this.strangerProbeAtMs ?? never, this.dropAtMs ?? never)
       return atMs === Number.POSITIVE_INFINITY ? undefined : atMs
     }
     if (this.roundAtMs === undefined || this.graceEndsAtMs === undefined) return this.roundAtMs ?? this.graceEndsAtMs
@@ -114,6 +116,7 @@ export class LeafOverlord {
     this.graceEndsAtMs = undefined
     this.strangers.clear()
     this.strangerProbeAtMs = undefined
+    this.dropAtMs = connected ? nowMs + LEAF_KEPT_MS : undefined
     this.roundAtMs = connected ? undefined : nowMs
     this.probeAtMs = connected ? this.nextProbeMs() : undefined
   }
@@ -122,10 +125,11 @@ export class LeafOverlord {
     const { nowMs } = this.core
     if (this.settled) {
       this.probeStranger()
+      this.dropUseless()
       if (this.probeAtMs === undefined || this.probeAtMs > nowMs) return
       this.probeAtMs = this.nextProbeMs()
-      for (const endpoint of this.draw(1)) this.linker.dial(endpoint, undefined, LEAF)
-      for (const connection of this.core.table.all()) this.dropIfUseless(connection)
+      const [stranger] = this.openStrangers()
+      for (const endpoint of stranger ? [stranger] : this.draw(1)) this.probe(endpoint)
       return
     }
     if (this.roundAtMs !== undefined && this.roundAtMs <= nowMs) {
@@ -151,13 +155,23 @@ export class LeafOverlord {
   private probeStranger(): void {
     if (this.strangerProbeAtMs === undefined || this.strangerProbeAtMs > this.core.nowMs) return
     this.strangerProbeAtMs = undefined
-    const open = [...this.strangers].filter((endpoint) => !this.core.table.ofEndpoint(endpoint))
-    this.strangers.clear()
+    const open = this.openStrangers()
     const size = this.core.table.estimateSize(this.core.config.perSide)
     const stranger = open[Math.floor(this.core.random() * open.length)]
     if (stranger && this.core.random() * size < PROBES_PER_STRANGER * open.length) {
-      this.linker.dial(stranger, undefined, LEAF)
+      this.probe(stranger)
     }
+  }
+
+  private openStrangers(): Endpoint[] {
+    for (const endpoint of this.strangers) if (this.core.table.ofEndpoint(endpoint)) this.strangers.delete(endpoint)
+    return [...this.strangers]
+  }
+
+  private probe(endpoint: Endpoint): void {
+    this.strangers.delete(endpoint)
+    this.linker.dial(endpoint, undefined, LEAF)
+    this.dropAtMs ??= this.core.nowMs + LEAF_KEPT_MS
   }
 
   private putOff(endpoint: Endpoint, forMs: number): void {
@@ -220,10 +234,18 @@ export class LeafOverlord {
     return open.slice(0, count)
   }
 
-  private dropIfUseless(connection: Connection): void {
-    if (this.core.nowMs - connection.sinceMs < LEAF_KEPT_MS) return
-    connection.roles = withoutRole(connection.roles, LEAF)
-    this.core.table.changed()
+  private dropUseless(): void {
+    const { nowMs, table } = this.core
+    if (this.dropAtMs === undefined || this.dropAtMs > nowMs) return
+    this.dropAtMs = undefined
+    for (const connection of table.all()) {
+      if (!hasRole(connection.roles, LEAF)) continue
+      if (connection.sinceMs + LEAF_KEPT_MS > nowMs) this.dropAtMs = nowMs + LEAF_KEPT_MS
+      else {
+        connection.roles = withoutRole(connection.roles, LEAF)
+        table.changed()
+      }
+    }
   }
 
   /** Half to one and a half times as long, so that those who started together do not stay in step. */

@@ -13,6 +13,7 @@ import type { ChannelId } from './effects.ts'
 import type { Linked } from './linker.ts'
 import type { NodeCore } from './node-core.ts'
 import { NO_ROLES, withRole } from './role.ts'
+import { Soonest } from './soonest.ts'
 
 /** A connection that neither end needs is kept for a moment, in case that the ring has second thoughts. */
 const USELESS_KEPT_MS = 3_000
@@ -30,6 +31,8 @@ export interface LinkKeeperEvents {
 export class LinkKeeper {
   private readonly core: NodeCore
   private readonly events: LinkKeeperEvents
+  /** When a connection will have been useless for too long. */
+  private readonly soonest = new Soonest()
 
   constructor(core: NodeCore, events: LinkKeeperEvents) {
     this.core = core
@@ -37,13 +40,7 @@ export class LinkKeeper {
   }
 
   get deadlineMs(): number | undefined {
-    let earliest: number | undefined
-    for (const { uselessSinceMs } of this.core.table.all()) {
-      if (uselessSinceMs === undefined) continue
-      const at = uselessSinceMs + USELESS_KEPT_MS
-      if (earliest === undefined || at < earliest) earliest = at
-    }
-    return earliest
+    return this.soonest.deadlineMs
   }
 
   onLinked(link: Linked): void {
@@ -61,7 +58,7 @@ export class LinkKeeper {
     }
     const isNew = connection === undefined
     connection ??= this.addConnection(link)
-    connection.endpoints = link.endpoints
+    if (!isNew) table.setEndpoints(connection, link.endpoints)
     connection.status = link.status
     connection.roles = withRole(connection.roles, link.role)
     const before = connection.active
@@ -91,7 +88,9 @@ export class LinkKeeper {
     channel.farRetired = true
     // The channel that takes its place may not have reached us yet; until then this one still carries what we send.
     if (channel.retired || this.hasOther(connection, channel)) this.retire(connection, channel)
-    if (connection.active !== before) this.events.rerouted(connection)
+    if (connection.active === before) return
+    this.core.table.changed()
+    this.events.rerouted(connection)
   }
 
   /** The channel is gone without a word. */
@@ -119,9 +118,13 @@ export class LinkKeeper {
 
   /** Marks connections that nobody needs, and those that are needed again. */
   review(): void {
+    this.soonest.restart()
     for (const connection of this.core.table.all()) {
       if (connection.allRoles !== NO_ROLES) connection.uselessSinceMs = undefined
-      else connection.uselessSinceMs ??= this.core.nowMs
+      else {
+        connection.uselessSinceMs ??= this.core.nowMs
+        this.soonest.add(connection.uselessSinceMs + USELESS_KEPT_MS)
+      }
     }
   }
 

@@ -18,6 +18,7 @@ import type { ChannelId } from './effects.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { NodeCore } from './node-core.ts'
 import { LEAF, NO_ROLES, type RoleBits, withRole } from './role.ts'
+import { Soonest } from './soonest.ts'
 import { type Accept, type Frame, type Refusal, type Start, type Status, WIRE_VERSION } from './wire.ts'
 
 /** A slow relay needs seconds for a round trip; ICE gives up after 15 s (measured: simple-peer in Chromium). */
@@ -67,7 +68,11 @@ export class Linker {
   private readonly core: NodeCore
   private readonly events: LinkerEvents
   private readonly attempts = new Map<ChannelId, Attempt>()
+  /** How many attempts of ours go to this endpoint, or to this node. */
+  private readonly targets = new Map<Endpoint | Address, number>()
   private dialled = 0
+  private ours = 0
+  private readonly soonest = new Soonest()
 
   constructor(core: NodeCore, events: LinkerEvents) {
     this.core = core
@@ -75,39 +80,31 @@ export class Linker {
   }
 
   get deadlineMs(): number | undefined {
-    let earliest: number | undefined
-    for (const { state } of this.attempts.values()) {
-      if (earliest === undefined || state.deadlineMs < earliest) earliest = state.deadlineMs
-    }
-    return earliest
+    return this.soonest.deadlineMs
   }
 
   /** Whether an attempt of ours towards this endpoint or node is under way. */
   isDialling(target: Endpoint | Address): boolean {
-    for (const attempt of this.attempts.values()) {
-      if (attempt.number > 0 && (attempt.endpoint === target || attempt.to === target)) return true
-    }
-    return false
+    return this.targets.has(target)
   }
 
+  /** How many attempts of ours are under way. */
   get dialling(): number {
-    let count = 0
-    for (const attempt of this.attempts.values()) if (attempt.number > 0) count++
-    return count
+    return this.ours
   }
 
   dial(endpoint: Endpoint, to: Address | undefined, role: RoleBits): void {
     if (this.attempts.size >= MAX_ATTEMPTS || this.isDialling(endpoint)) return
     const channel = this.core.nextChannel()
     const state: AttemptState = { name: 'dialling', deadlineMs: this.core.nowMs + DIAL_TIMEOUT_MS }
-    this.attempts.set(channel, { channel, endpoint, to, role, number: ++this.dialled, state })
+    this.insert({ channel, endpoint, to, role, number: ++this.dialled, state })
     this.core.emit({ type: 'dial', channel, endpoint })
   }
 
   handleOpened(channel: ChannelId, kind: ChannelKind): void {
     const attempt = this.attempts.get(channel)
     if (attempt?.state.name !== 'dialling') return
-    attempt.state = { name: 'starting', kind, deadlineMs: this.core.nowMs + HANDSHAKE_TIMEOUT_MS }
+    this.proceed(attempt, { name: 'starting', kind, deadlineMs: this.core.nowMs + HANDSHAKE_TIMEOUT_MS })
     const { config, endpoints } = this.core
     this.core.transmit(channel, {
       type: 'start',
@@ -129,7 +126,7 @@ export class Linker {
       return
     }
     const state: AttemptState = { name: 'awaiting-start', kind, deadlineMs: this.core.nowMs + HANDSHAKE_TIMEOUT_MS }
-    this.attempts.set(channel, { channel, endpoint, to: undefined, role: NO_ROLES, number: 0, state })
+    this.insert({ channel, endpoint, to: undefined, role: NO_ROLES, number: 0, state })
   }
 
   handleClosed(channel: ChannelId, reason: string): void {
@@ -161,7 +158,7 @@ export class Linker {
           this.abandon(attempt, `${frame.type} before confirm`)
           return true
         }
-        this.attempts.delete(channel)
+        this.remove(attempt)
         this.events.linked({
           channel,
           kind,
@@ -180,8 +177,10 @@ export class Linker {
   }
 
   wake(): void {
+    this.soonest.restart()
     for (const attempt of [...this.attempts.values()]) {
       if (attempt.state.deadlineMs <= this.core.nowMs) this.abandon(attempt, `${attempt.state.name} timed out`)
+      else this.soonest.add(attempt.state.deadlineMs)
     }
   }
 
@@ -197,7 +196,8 @@ export class Linker {
       this.abandon(attempt, refusal)
       return
     }
-    attempt.state = { name: 'awaiting-confirm', kind, start, deadlineMs: this.core.nowMs + HANDSHAKE_TIMEOUT_MS }
+    const deadlineMs = this.core.nowMs + HANDSHAKE_TIMEOUT_MS
+    this.proceed(attempt, { name: 'awaiting-confirm', kind, start, deadlineMs })
     this.core.transmit(attempt.channel, {
       type: 'accept',
       attempt: start.attempt,
@@ -223,7 +223,7 @@ export class Linker {
       this.abandon(attempt, wrong)
       return
     }
-    this.attempts.delete(attempt.channel)
+    this.remove(attempt)
     this.core.transmit(attempt.channel, { type: 'confirm', attempt: attempt.number })
     this.events.linked({
       channel: attempt.channel,
@@ -251,7 +251,32 @@ export class Linker {
   }
 
   private fail(attempt: Attempt, reason: string): void {
-    this.attempts.delete(attempt.channel)
+    this.remove(attempt)
     this.events.failed({ endpoint: attempt.endpoint, to: attempt.to, ours: attempt.number > 0, reason })
+  }
+
+  private insert(attempt: Attempt): void {
+    this.attempts.set(attempt.channel, attempt)
+    this.soonest.add(attempt.state.deadlineMs)
+    this.countTargets(attempt, 1)
+  }
+
+  private proceed(attempt: Attempt, state: AttemptState): void {
+    attempt.state = state
+    this.soonest.add(state.deadlineMs)
+  }
+
+  private remove(attempt: Attempt): void {
+    if (this.attempts.delete(attempt.channel)) this.countTargets(attempt, -1)
+  }
+
+  private countTargets({ number, endpoint, to }: Attempt, by: 1 | -1): void {
+    if (number === 0) return
+    this.ours += by
+    for (const target of to === undefined ? [endpoint] : [endpoint, to]) {
+      const count = (this.targets.get(target) ?? 0) + by
+      if (count > 0) this.targets.set(target, count)
+      else this.targets.delete(target)
+    }
   }
 }

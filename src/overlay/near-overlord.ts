@@ -15,6 +15,7 @@ import { type Address, isBetween } from './address.ts'
 import type { Connection } from './connection.ts'
 import { nearestOn } from './connection-table.ts'
 import type { Connector } from './connector.ts'
+import { NamedNodes } from './named-nodes.ts'
 import type { NodeCore } from './node-core.ts'
 import { hasRole, NEAR, withoutRole, withRole } from './role.ts'
 
@@ -32,7 +33,8 @@ export class NearOverlord {
   /** When somebody who is named, and lately proved dead, may be believed in again. */
   private believeAtMs: number | undefined
   private quietSinceMs = 0
-  private linked = ''
+  private structured: readonly Address[] = []
+  private readonly named: NamedNodes
   private hasSurplus = false
   /** The nearest nodes that we know of, linked or not; nearest first. */
   left: Address[] = []
@@ -42,13 +44,14 @@ export class NearOverlord {
     this.core = core
     this.connector = connector
     this.candidates = candidates
+    this.named = new NamedNodes(core.table, core.config.perSide)
   }
 
   get deadlineMs(): number | undefined {
     const trimAtMs = this.hasSurplus ? this.quietSinceMs + this.core.config.profile.trimDelayMs : undefined
-    return this.seekAtMs !== undefined && (trimAtMs === undefined || this.seekAtMs < trimAtMs)
-      ? this.seekAtMs
-      : trimAtMs
+    const none = Number.POSITIVE_INFINITY
+    const earliest = Math.min(trimAtMs ?? none, this.seekAtMs ?? none, this.believeAtMs ?? none)
+    return earliest === none ? undefined : earliest
   }
 
   /** Whether the nodes next to us, as far as anybody we know has named them, are linked to us on both sides. */
@@ -67,10 +70,16 @@ export class NearOverlord {
   /** To be called whenever the table or what others name has changed. */
   review(): void {
     const { table, config } = this.core
-    const informers = this.namedUnlinked()
-    const known = informers.size > 0 ? [...table.addresses(), ...informers.keys()].sort() : table.addresses()
-    this.left = nearestOn(known, config.address, 'left', config.perSide)
-    this.right = nearestOn(known, config.address, 'right', config.perSide)
+    const { address: self, perSide } = config
+    const informers = this.namedAndBelieved()
+    const linked = table.addresses()
+    this.left = nearestOn(linked, self, 'left', perSide)
+    this.right = nearestOn(linked, self, 'right', perSide)
+    if (informers.size > 0) {
+      const known = [...new Set([...this.left, ...this.right, ...informers.keys()])].sort()
+      this.left = nearestOn(known, self, 'left', perSide)
+      this.right = nearestOn(known, self, 'right', perSide)
+    }
     for (const address of [...this.left, ...this.right]) {
       const connection = table.get(address)
       const informer = informers.get(address)
@@ -79,9 +88,9 @@ export class NearOverlord {
     }
     this.seekOwnPlace()
     this.giveUpPassing()
-    const linked = table.structured().join()
-    if (linked !== this.linked) this.quietSinceMs = this.core.nowMs
-    this.linked = linked
+    const structured = table.structured()
+    if (structured !== this.structured) this.quietSinceMs = this.core.nowMs
+    this.structured = structured
     this.hasSurplus = this.surplus().length > 0
   }
 
@@ -120,25 +129,18 @@ export class NearOverlord {
   }
 
   /** Who named whom, of those who would be nearer than what is linked; the lately dead are not believed in. */
-  private namedUnlinked(): Map<Address, Connection> {
-    const { table, config } = this.core
-    const self = config.address
-    const linked = table.addresses()
-    const enough = linked.length >= config.perSide
-    const left = enough ? (nearestOn(linked, self, 'left', config.perSide).at(-1) as Address) : self
-    const right = enough ? (nearestOn(linked, self, 'right', config.perSide).at(-1) as Address) : self
-    const informers = new Map<Address, Connection>()
+  private namedAndBelieved(): ReadonlyMap<Address, Connection> {
+    const named = this.named.unlinked()
     this.believeAtMs = undefined
-    for (const connection of table.all()) {
-      for (const address of connection.status.neighbours) {
-        if (enough && !isBetween(address, self, left) && !isBetween(address, right, self)) continue
-        if (address === self || informers.has(address) || table.get(address)) continue
-        const untilMs = this.connector.shunnedUntilMs(address)
-        if (untilMs === undefined) informers.set(address, connection)
-        else this.believeAtMs = Math.min(untilMs, this.believeAtMs ?? untilMs)
-      }
+    let believed: Map<Address, Connection> | undefined
+    for (const address of named.keys()) {
+      const untilMs = this.connector.shunnedUntilMs(address)
+      if (untilMs === undefined) continue
+      believed ??= new Map(named)
+      believed.delete(address)
+      this.believeAtMs = Math.min(untilMs, this.believeAtMs ?? untilMs)
     }
-    return informers
+    return believed ?? named
   }
 
   /** Only somebody whose ring goes on beyond what we can see by ourselves can know of a better place for us. */

@@ -21,6 +21,8 @@ export interface NodeCore {
   readonly leaving: boolean
   /** Who passes on what goes through our tunnels. */
   readonly forwardersInUse: ReadonlySet<Address>
+  /** Whether the page is hidden, and so answers late. */
+  readonly hidden: boolean
   emit(effect: Effect): void
   /** Counts what was dropped or went wrong, by reason. */
   count(reason: string): void

@@ -27,6 +27,7 @@ import { type NodeConfig, type NodeFacts, nodeConfig } from './node-config.ts'
 import type { NodeCore, Random } from './node-core.ts'
 import { ownStatus } from './own-status.ts'
 import { PacketSwitch } from './packet-switch.ts'
+import { PartSchedule } from './part-schedule.ts'
 import { Requests } from './requests.ts'
 import { ShortcutOverlord } from './shortcut-overlord.ts'
 import { StatusReporter } from './status-reporter.ts'
@@ -40,6 +41,8 @@ const SILENT_SHUNNED_MS = 2_500
 /** The parts settle within a step or two of each other; more would be two parts in dispute. */
 const MAX_REVIEWS = 8
 
+/** Woken when its deadline has come, in the order in which the parts stand. */
+
 export class Node implements NodeCore {
   readonly config: NodeConfig
   readonly random: Random
@@ -50,15 +53,13 @@ export class Node implements NodeCore {
   endpoints: readonly Endpoint[] = []
   leaving = false
   state: NodeState = 'alone'
-  private hidden = false
+  hidden = false
   private effects: Effect[] = []
   /** What tunnels bring about, to be handled like an input of its own. */
   private readonly inner: Input[] = []
   private channels = 0
   private reviewedVersion = -1
   private namesChanged = false
-  /** The earliest deadline of all parts but the streams; undefined when it is to be asked for anew. */
-  private partsDeadlineMs: number | undefined
   private readonly linker: Linker
   private readonly linkKeeper: LinkKeeper
   private readonly keepalive: Keepalive
@@ -75,7 +76,8 @@ export class Node implements NodeCore {
   private readonly reporter: StatusReporter
   private readonly streams: MessageStreams
   private readonly broadcast: Broadcast
-  private readonly parts: readonly { readonly deadlineMs: number | undefined }[]
+  /** Of all parts but the streams, which most inputs concern. */
+  private readonly schedule: PartSchedule
 
   constructor(facts: NodeFacts, random: Random) {
     const config = nodeConfig(facts)
@@ -146,10 +148,10 @@ export class Node implements NodeCore {
         },
       },
     )
-    this.parts = [
+    this.schedule = new PartSchedule([
       this.linker,
-      this.linkKeeper,
       this.keepalive,
+      this.linkKeeper,
       this.requests,
       this.connector,
       this.leafOverlord,
@@ -158,7 +160,7 @@ export class Node implements NodeCore {
       this.upgrader,
       this.tunnelOverlord,
       this.reporter,
-    ]
+    ])
   }
 
   /** The linked ones of the nodes next to us, nearest first. */
@@ -179,8 +181,7 @@ export class Node implements NodeCore {
   /** When to call `handle({ type: 'wake' })`; undefined while nothing is due. */
   get deadlineMs(): number | undefined {
     if (this.leaving) return undefined
-    this.partsDeadlineMs ??= Math.min(...this.parts.map(({ deadlineMs }) => deadlineMs ?? Number.POSITIVE_INFINITY))
-    const deadlineMs = Math.min(this.partsDeadlineMs, this.streams.deadlineMs ?? Number.POSITIVE_INFINITY)
+    const deadlineMs = Math.min(this.schedule.earliestMs, this.streams.deadlineMs ?? Number.POSITIVE_INFINITY)
     return deadlineMs === Number.POSITIVE_INFINITY ? undefined : deadlineMs
   }
 
@@ -195,7 +196,7 @@ export class Node implements NodeCore {
         this.keepInStep()
         onlyStreams = false
       }
-      if (!onlyStreams) this.partsDeadlineMs = undefined
+      if (!onlyStreams) this.schedule.forget()
     } else if (input.type === 'send' || input.type === 'broadcast') {
       this.emit({ type: 'settle', ticket: input.ticket, failure: 'left' })
     }
@@ -207,7 +208,7 @@ export class Node implements NodeCore {
     switch (input.type) {
       case 'wake':
         this.streams.wake()
-        if ((this.partsDeadlineMs ?? 0) > this.nowMs) return true
+        if (this.schedule.earliestMs > this.nowMs) return true
         this.wake()
         break
       case 'candidate-appeared':
@@ -244,7 +245,7 @@ export class Node implements NodeCore {
         break
       }
       case 'frame':
-        return this.intake.handle(input.channel, input.bytes) === 'data'
+        return this.intake.handle(input.channel, input.bytes) === 'passing'
       case 'send':
         if (input.to !== this.config.address) {
           this.streams.send(input.to, { type: 'message', data: input.data }, input.ticket)
@@ -271,19 +272,9 @@ export class Node implements NodeCore {
   }
 
   private wake(): void {
-    this.linker.wake()
-    this.keepalive.wake()
-    this.linkKeeper.wake()
-    this.requests.wake(this.nowMs)
-    this.connector.wake()
-    this.leafOverlord.wake()
     const wasConnected = this.nearOverlord.connected
-    this.nearOverlord.wake()
+    this.schedule.wake(this.nowMs)
     this.namesChanged ||= wasConnected !== this.nearOverlord.connected
-    this.shortcutOverlord.wake()
-    this.upgrader.wake()
-    this.tunnelOverlord.wake()
-    this.reporter.wake()
   }
 
   /** After each input: the overlords look at what has changed until nothing changes any more. False if nothing had. */

@@ -89,6 +89,8 @@ export class Upgrader {
     if (!want) return
     const delay = RETRY_DELAY_MS[Math.min(want.failures, RETRY_DELAY_MS.length - 1)] as number
     want.failures++
+    // Others may know another way than a direct one.
+    if (want.failures === 1) this.core.table.changed()
     want.atMs = this.core.nowMs + delay * (0.5 + this.core.random())
   }
 

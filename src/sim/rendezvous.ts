@@ -97,10 +97,10 @@ export class Rendezvous {
     this.roundOf([...this.orders.keys()], (a, b) => groupOf(a.name) !== groupOf(b.name))
   }
 
-  /** Shows one node another, and the other it. */
-  show(a: Inhabitant, b: Inhabitant): void {
-    this.see(a, b)
-    this.see(b, a)
+  /** Shows two nodes each other, whatever the limits say. */
+  show(newcomer: Inhabitant, elder: Inhabitant): void {
+    this.tell(newcomer, elder, true)
+    this.tell(elder, newcomer, false)
   }
 
   private enter(newcomer: Inhabitant): void {
@@ -118,7 +118,7 @@ export class Rendezvous {
   }
 
   private round(viewer: Inhabitant): void {
-    for (const other of this.draw(viewer, this.options.shown, () => true)) this.show(viewer, other)
+    for (const other of this.draw(viewer, this.options.shown, () => true)) this.seeEachOther(viewer, other)
   }
 
   /** Everybody is shown others until it has been shown ten or nobody is left who has not. */
@@ -128,7 +128,7 @@ export class Rendezvous {
       const left = allowance.get(viewer) ?? 0
       const others = this.draw(viewer, left, (other) => (allowance.get(other) ?? 0) > 0 && eligible(viewer, other))
       for (const other of others) {
-        this.show(viewer, other)
+        this.seeEachOther(viewer, other)
         allowance.set(viewer, (allowance.get(viewer) ?? 0) - 1)
         // One whose own presence nobody sees is not shown to the other, and costs it nothing.
         if (this.places.has(viewer)) allowance.set(other, (allowance.get(other) ?? 0) - 1)
@@ -149,9 +149,13 @@ export class Rendezvous {
     return [...drawn]
   }
 
-  private see(viewer: Inhabitant, shown: Inhabitant): void {
-    if (!this.places.has(shown)) return
-    const elder = (this.orders.get(shown) ?? 0) < (this.orders.get(viewer) ?? 0)
+  private seeEachOther(a: Inhabitant, b: Inhabitant): void {
+    const isElder = (who: Inhabitant, whom: Inhabitant) => (this.orders.get(who) ?? 0) < (this.orders.get(whom) ?? 0)
+    if (this.places.has(b)) this.tell(a, b, isElder(b, a))
+    if (this.places.has(a)) this.tell(b, a, isElder(a, b))
+  }
+
+  private tell(viewer: Inhabitant, shown: Inhabitant, elder: boolean): void {
     setOf(this.shownTo, shown).add(viewer)
     setOf(this.sees, viewer).add(shown)
     this.clock.callAt(this.clock.now() + this.options.presenceMs, () =>
