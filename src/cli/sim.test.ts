@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { parseSim } from '../cli/sim-options.ts'
-import type { Failure } from './scenario.ts'
+import type { Failure } from '../sim/scenario.ts'
+import { parseSim } from './sim-options.ts'
 
 /** Of the figures, those that are looked at here. */
 type Figures = {
