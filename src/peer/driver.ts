@@ -6,7 +6,7 @@ import type { Address } from '../overlay/address.ts'
 import type { ChannelId, Effect, Input, NodeState, SendFailure, Ticket } from '../overlay/effects.ts'
 import { type Endpoint, schemeOf } from '../overlay/endpoint.ts'
 import type { Node } from '../overlay/node.ts'
-import type { Channel, Transport, TurnClock } from '../ports.ts'
+import type { Channel, ChannelEvents, Transport, TurnClock } from '../ports.ts'
 
 /** Inputs and effects kept for the snapshot. */
 const TRACE_LENGTH = 200
@@ -91,17 +91,20 @@ export class Driver {
 
   give(input: Input): void {
     if (this.stopped) return
-    this.inputs.push(input)
-    if (this.running) return
+    if (this.running) {
+      this.inputs.push(input)
+      return
+    }
     this.running = true
     try {
-      for (let next = this.inputs.shift(); next; next = this.inputs.shift()) this.step(next)
+      this.step(input)
+      while (this.inputs.length > 0) this.step(this.inputs.shift() as Input)
     } finally {
       this.running = false
     }
     if (this.planning) return
     this.planning = true
-    this.clock.soon(() => this.plan())
+    this.clock.soon(this.plan)
   }
 
   /** Whether an input that is given now waits for others. */
@@ -110,7 +113,7 @@ export class Driver {
   }
 
   /** What is due already, such as acknowledgements that no answer carried, follows what the application does first. */
-  private plan(): void {
+  private readonly plan = (): void => {
     this.planning = false
     const deadlineMs = this.stopped ? undefined : this.node.deadlineMs
     const nowMs = this.clock.now()
@@ -181,15 +184,7 @@ export class Driver {
 
   private bind(id: ChannelId, channel: Channel): void {
     this.channels.set(id, channel)
-    channel.bind({
-      opened: () => this.give({ type: 'channel-opened', channel: id, kind: channel.kind }),
-      message: (bytes) => this.give({ type: 'frame', channel: id, bytes }),
-      writable: () => this.give({ type: 'channel-writable', channel: id }),
-      closed: (reason) => {
-        this.channels.delete(id)
-        this.give({ type: 'channel-closed', channel: id, reason })
-      },
-    })
+    channel.bind(new ChannelInputs(this, id))
   }
 
   private settled(input: (ticket: Ticket) => Input): Promise<SendFailure | undefined> {
@@ -215,6 +210,35 @@ export class Driver {
   private note(atMs: number, what: Input | Effect): void {
     if (!this.tracing || what.type === 'wake') return
     this.entries[this.entryCount++ % TRACE_LENGTH] = traced(atMs, what)
+  }
+}
+
+/** What happens to a channel, as inputs of the node. One object per channel: a world has hundreds of thousands. */
+class ChannelInputs implements ChannelEvents {
+  private readonly driver: Driver
+  private readonly id: ChannelId
+
+  constructor(driver: Driver, id: ChannelId) {
+    this.driver = driver
+    this.id = id
+  }
+
+  opened(): void {
+    const channel = this.driver.channels.get(this.id)
+    if (channel) this.driver.give({ type: 'channel-opened', channel: this.id, kind: channel.kind })
+  }
+
+  message(bytes: Uint8Array): void {
+    this.driver.give({ type: 'frame', channel: this.id, bytes })
+  }
+
+  writable(): void {
+    this.driver.give({ type: 'channel-writable', channel: this.id })
+  }
+
+  closed(reason: string): void {
+    this.driver.channels.delete(this.id)
+    this.driver.give({ type: 'channel-closed', channel: this.id, reason })
   }
 }
 

@@ -22,7 +22,7 @@ import { shortcutsFor } from './shortcut-draw.ts'
 import { walk } from './walk.ts'
 
 /** Pairs walked: the mean is then good to about half a per cent. */
-const MAX_WALKS = 20_000
+const MAX_WALKS = 10_000
 const NEAR_PER_SIDE = 2 // Brunet, near overlord.
 /** Shortcuts are made one after the other once the ring stands. A guess. */
 const SETTLING_MS = 120_000

@@ -1,24 +1,31 @@
 /**
  * VirtualClock: time that passes only when the next event is due. Events of one instant keep the order they were set in,
- * so a world is the same world each time it is run. A binary heap holds them: the cost of an event grows with the
- * logarithm of how many wait, and what was cancelled is swept out before it outnumbers what was not.
+ * so a world is the same world each time it is run.
+ *
+ *   far heap --within the wheel's span--> wheel, a slot per millisecond --its time has come--> drained in order
+ *
+ * Nearly all events of a world lie within the next few seconds. A slot is unordered until its time has come, so setting
+ * an event costs the same however many wait; only what lies further off goes through the heap.
  */
 import type { TurnClock } from '../ports.ts'
+import { type TimedEvent, TimedEventHeap } from './timed-event-heap.ts'
 
-/** `wake` is undefined once it was cancelled. */
-type Event = { atMs: number; order: number; wake: (() => void) | undefined }
-
-/** Below it a sweep costs more than what it frees. A guess. */
-const SWEEP_ABOVE = 1_024
+/** In slots of a millisecond each; a power of two. Longer than a keepalive's wait, so that the heap sees little. */
+const SPAN = 4_096
 
 export class VirtualClock implements TurnClock {
   /** How many events were run. */
   events = 0
   private nowMs = 0
   private orders = 0
-  /** Earliest first. */
-  private heap: Event[] = []
-  private cancelled = 0
+  private readonly wheel: TimedEvent[][] = Array.from({ length: SPAN }, () => [])
+  /** How many lie in the wheel. */
+  private near = 0
+  private readonly far = new TimedEventHeap()
+  /** The millisecond that is drained, what is due in it, in order, and how far the draining has come. */
+  private slotMs = 0
+  private slot: TimedEvent[] = []
+  private drained = 0
 
   now(): number {
     return this.nowMs
@@ -26,7 +33,11 @@ export class VirtualClock implements TurnClock {
 
   wakeAt(atMs: number, wake: () => void): () => void {
     const event = this.set(atMs, wake)
-    return () => this.cancel(event)
+    return () => {
+      if (!event.wake) return
+      event.wake = undefined
+      if (event.inHeap) this.far.cancelled()
+    }
   }
 
   /** For what is never cancelled, as a frame on its way: it makes no garbage but the event. */
@@ -42,76 +53,66 @@ export class VirtualClock implements TurnClock {
   /** Runs what is due within the next so many milliseconds. */
   run(forMs: number): void {
     const untilMs = this.nowMs + forMs
-    for (let event = this.heap[0]; event && event.atMs <= untilMs; event = this.heap[0]) {
-      this.pop()
-      const { wake } = event
-      if (!wake) {
-        this.cancelled--
-        continue
+    for (;;) {
+      const event = this.slot[this.drained]
+      if (event) {
+        if (event.atMs > untilMs) break
+        this.drained++
+        const { wake } = event
+        if (!wake) continue
+        // One who cancels too late finds nothing to cancel.
+        event.wake = undefined
+        this.nowMs = event.atMs
+        this.events++
+        wake()
+      } else {
+        if (this.slotMs + 1 > untilMs) break
+        this.nextSlot(Math.floor(untilMs))
       }
-      // A canceller that comes too late finds nothing to cancel.
-      event.wake = undefined
-      this.nowMs = event.atMs
-      this.events++
-      wake()
     }
     this.nowMs = untilMs
   }
 
-  /** How many events wait, with those cancelled and not yet swept out. */
-  get waiting(): number {
-    return this.heap.length
-  }
-
-  private set(atMs: number, wake: () => void): Event {
-    const event = { atMs: Math.max(atMs, this.nowMs), order: this.orders++, wake }
-    this.push(event)
+  private set(atMs: number, wake: () => void): TimedEvent {
+    const event = { atMs: Math.max(atMs, this.nowMs), order: this.orders++, wake, inHeap: false }
+    const slotMs = Math.floor(event.atMs)
+    if (slotMs === this.slotMs) insert(this.slot, this.drained, event)
+    else if (slotMs < this.slotMs + SPAN) this.putNear(slotMs, event)
+    else this.far.push(event)
     return event
   }
 
-  private cancel(event: Event): void {
-    if (!event.wake) return
-    event.wake = undefined
-    this.cancelled++
-    if (this.heap.length > SWEEP_ABOVE && this.cancelled > this.heap.length / 2) this.sweep()
+  private putNear(slotMs: number, event: TimedEvent): void {
+    this.near++
+    ;(this.wheel[slotMs % SPAN] as TimedEvent[]).push(event)
   }
 
-  private sweep(): void {
-    // A sorted array is a heap, too.
-    this.heap = this.heap.filter(({ wake }) => wake).sort((a, b) => a.atMs - b.atMs || a.order - b.order)
-    this.cancelled = 0
-  }
-
-  private push(event: Event): void {
-    const { heap } = this
-    let index = heap.push(event) - 1
-    while (index > 0) {
-      const parent = (index - 1) >>> 1
-      const above = heap[parent] as Event
-      if (!isBefore(event, above)) break
-      heap[index] = above
-      index = parent
+  /** The next millisecond, or the next in which something is due, but none after `limitMs`. */
+  private nextSlot(limitMs: number): void {
+    this.slotMs = this.near > 0 ? this.slotMs + 1 : Math.min(limitMs, Math.max(this.slotMs + 1, this.far.earliestMs))
+    for (let event = this.far.takeBefore(this.slotMs + SPAN); event; event = this.far.takeBefore(this.slotMs + SPAN)) {
+      this.putNear(Math.floor(event.atMs), event)
     }
-    heap[index] = event
-  }
-
-  private pop(): void {
-    const { heap } = this
-    const last = heap.pop() as Event
-    if (heap.length === 0) return
-    let index = 0
-    for (;;) {
-      let child = 2 * index + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && isBefore(heap[child + 1] as Event, heap[child] as Event)) child++
-      if (!isBefore(heap[child] as Event, last)) break
-      heap[index] = heap[child] as Event
-      index = child
-    }
-    heap[index] = last
+    const index = this.slotMs % SPAN
+    const next = this.wheel[index] as TimedEvent[]
+    this.slot.length = 0
+    this.wheel[index] = this.slot
+    this.slot = next
+    this.near -= next.length
+    this.drained = 0
+    if (next.length > 1) next.sort(byTime)
   }
 }
 
-function isBefore(a: Event, b: Event): boolean {
-  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
+/** Into a sorted list, none of what lies before `from` being moved. */
+function insert(sorted: TimedEvent[], from: number, event: TimedEvent): void {
+  let index = sorted.push(event) - 1
+  for (; index > from && byTime(event, sorted[index - 1] as TimedEvent) < 0; index--) {
+    sorted[index] = sorted[index - 1] as TimedEvent
+  }
+  sorted[index] = event
+}
+
+function byTime(a: TimedEvent, b: TimedEvent): number {
+  return a.atMs - b.atMs || a.order - b.order
 }

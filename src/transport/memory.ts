@@ -52,7 +52,7 @@ export class MemoryNetwork {
 
   constructor(clock: WireClock, options: MemoryNetworkOptions) {
     this.clock = clock
-    this.callAt = clock.callAt ? (at, task) => clock.callAt?.(at, task) : (at, task) => void clock.wakeAt(at, task)
+    this.callAt = (clock.callAt ?? clock.wakeAt).bind(clock)
     this.options = options
     this.scheme = options.scheme ?? 'memory'
   }
