@@ -8,6 +8,7 @@
  *   quiet --doubt (presence gone, clock or network jumped)--> probing (every channel), with a shorter deadline
  *
  * A tab that was killed says nothing, and WebRTC notices only after 6 to 16 s (measured), so silence is probed.
+ * The end with the greater address asks first: both hear as much from one ping and its pong as from two of each.
  * The deadline is ours, and our own page may have been asleep: when the node wakes late, probes begin anew.
  */
 import type { Connection } from './connection.ts'
@@ -23,6 +24,10 @@ const PATIENCE = 4
 /** Hidden pages have timers once a minute (Chromium's intensive throttling) and may be frozen for a while. */
 const KEEPALIVE_HIDDEN_MS = 20_000
 const DEAD_HIDDEN_MS = 50_000
+
+/** How long after the greater end the lesser one asks: a round trip later, if all is well, it has been asked. */
+const YIELD_ROUND_TRIPS = 2
+const YIELD_MAX_MS = 1_000
 
 type Probe = { sinceMs: number; wide: boolean; wideAtMs: number; deadlineMs: number }
 
@@ -139,6 +144,12 @@ export class Keepalive {
       : active?.kind === 'relay'
         ? this.timers.quietRelayMs
         : this.timers.quietMs
-    return (active?.heardAtMs ?? connection.sinceMs) + quietMs
+    return (active?.heardAtMs ?? connection.sinceMs) + quietMs + this.yieldMs(connection)
+  }
+
+  /** Who knows no round trip asks without delay, to know how long an answer may take. */
+  private yieldMs({ address, rttMs }: Connection): number {
+    if (this.core.config.address > address || rttMs === undefined) return 0
+    return Math.min(YIELD_ROUND_TRIPS * rttMs, YIELD_MAX_MS)
   }
 }
