@@ -23,15 +23,16 @@ export function parseAddress(text: string): Address | undefined {
   return /^[0-9a-f]{39}[02468ace]$/.test(text) ? (text as Address) : undefined
 }
 
-/** The same few addresses are read again and again, each frame having some: they are written out once. */
-const recent: ({ bytes: Uint8Array; address: Address } | undefined)[] = Array(256).fill(undefined)
+/** The same few addresses are read again and again, each frame having some: they are written out once. A power of two. */
+const RECENT = 4_096
+const recent: ({ bytes: Uint8Array; address: Address } | undefined)[] = Array(RECENT).fill(undefined)
 
 /** Reads 20 bytes as they stand, of whatever class. */
 export function addressFromBytes(bytes: Uint8Array, offset = 0): Address {
-  const slot = bytes[offset] as number
+  const slot = (((bytes[offset] as number) << 8) | (bytes[offset + 1] as number)) & (RECENT - 1)
   const known = recent[slot]
   if (known) {
-    let index = 1
+    let index = 0
     while (index < ADDRESS_BYTES && known.bytes[index] === bytes[offset + index]) index++
     if (index === ADDRESS_BYTES) return known.address
   }

@@ -1,5 +1,5 @@
 /** Big-endian cursors over bytes. The reader never throws: past the end it yields zeros and remembers that it failed. */
-import { ADDRESS_BYTES, type Address, addressFromBytes, classOf, writeAddress } from './address.ts'
+import { ADDRESS_BYTES, type Address, addressFromBytes, writeAddress } from './address.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true })
@@ -40,7 +40,7 @@ export class ByteReader {
   /** A node's address; one of another class fails the read. */
   nodeAddress(): Address {
     const address = this.address()
-    if (classOf(address) !== 0) this.failed = true
+    if (!this.failed && ((this.bytes[this.offset - 1] as number) & 1) !== 0) this.failed = true
     return address
   }
 

@@ -19,10 +19,12 @@ export type ConnectionChannel = {
   readonly attempt: number
   congested: boolean
   heardAtMs: number
-  /** We have said that we send nothing more on it. */
-  retired: boolean
-  farRetired: boolean
+  /** We have said that we send nothing more on it. Like the next, set by `Connection.retire` only. */
+  readonly retired: boolean
+  readonly farRetired: boolean
 }
+
+type Retirable = { -readonly [Field in keyof ConnectionChannel]: ConnectionChannel[Field] }
 
 export class Connection {
   readonly address: Address
@@ -37,6 +39,8 @@ export class Connection {
   /** Through whom the other end can be reached, as it has told. */
   forwarders: Address[] = []
   channels: ConnectionChannel[] = []
+  /** What carries the traffic: the best channel that neither end has retired, else the best that is left. */
+  active: ConnectionChannel | undefined
   rttMs: number | undefined
   /** When nobody needed it any more. */
   uselessSinceMs: number | undefined
@@ -66,16 +70,6 @@ export class Connection {
     return hasRole(this.allRoles, STRUCTURED)
   }
 
-  /** What carries the traffic: the best channel that neither end has retired, else the best that is left. */
-  get active(): ConnectionChannel | undefined {
-    let best: ConnectionChannel | undefined
-    for (const channel of this.channels) {
-      if (channel.retired) continue
-      if (!best || isBetterChannel(channel, best)) best = channel
-    }
-    return best
-  }
-
   get heardAtMs(): number {
     let latest = 0
     for (const channel of this.channels) latest = Math.max(latest, channel.heardAtMs)
@@ -90,6 +84,7 @@ export class Connection {
   attach(channel: ConnectionChannel, self: Address): ConnectionChannel | undefined {
     const twin = this.channels.find((other) => other.scheme === channel.scheme && !other.retired)
     this.channels.push(channel)
+    this.choose()
     if (!twin) return undefined
     if (twin.ours === channel.ours) return twin.attempt < channel.attempt ? twin : channel
     return channel.ours === self > this.address ? twin : channel
@@ -97,6 +92,24 @@ export class Connection {
 
   detach(id: ChannelId): void {
     this.channels = this.channels.filter((channel) => channel.id !== id)
+    this.choose()
+  }
+
+  /** `by`: which end has said that it sends nothing more on the channel. */
+  retire(channel: ConnectionChannel, by: 'us' | 'them'): void {
+    const retired: Retirable = channel
+    if (by === 'us') retired.retired = true
+    else retired.farRetired = true
+    this.choose()
+  }
+
+  private choose(): void {
+    let best: ConnectionChannel | undefined
+    for (const channel of this.channels) {
+      if (channel.retired) continue
+      if (!best || isBetterChannel(channel, best)) best = channel
+    }
+    this.active = best
   }
 }
 

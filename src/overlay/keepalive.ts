@@ -8,12 +8,12 @@
  *   quiet --doubt (presence gone, clock or network jumped)--> probing (every channel), with a shorter deadline
  *
  * A tab that was killed says nothing, and WebRTC notices only after 6 to 16 s (measured), so silence is probed.
+ * The end with the greater address asks first: both hear as much from one ping and its pong as from two of each.
  * The deadline is ours, and our own page may have been asleep: when the node wakes late, probes begin anew.
  */
 import type { Connection } from './connection.ts'
 import type { ChannelId } from './effects.ts'
 import type { NodeCore } from './node-core.ts'
-import { Soonest } from './soonest.ts'
 import type { TimerProfile } from './timer-profile.ts'
 
 /** A throttled relay takes seconds for a round trip (measured on Prosody at 10 kB/s); so it is while none is known. */
@@ -23,6 +23,12 @@ const PATIENCE = 4
 /** Hidden pages have timers once a minute (Chromium's intensive throttling) and may be frozen for a while. */
 const KEEPALIVE_HIDDEN_MS = 20_000
 const DEAD_HIDDEN_MS = 50_000
+
+/** How long after the greater end the lesser one asks: a round trip later, if all is well, it has been asked. */
+const YIELD_ROUND_TRIPS = 2
+const YIELD_MAX_MS = 1_000
+/** Who is to be looked at so soon is looked at now: most have been heard by then, and each look saved is a wake. A guess. */
+const LOOK_AHEAD_MS = 500
 
 type Probe = { sinceMs: number; wide: boolean; wideAtMs: number; deadlineMs: number }
 
@@ -36,8 +42,11 @@ export class Keepalive {
   private readonly events: KeepaliveEvents
   private readonly timers: TimerProfile['keepalive']
   private readonly probes = new Map<Connection, Probe>()
-  private readonly soonest = new Soonest()
-  private lookedAtVersion = -1
+  /** Side by side, so that a look at what is due touches few connections: when to look at each again, at the earliest. */
+  private watched: Connection[] = []
+  private lookAtMs: number[] = []
+  private soonestMs = Number.POSITIVE_INFINITY
+  private watchedVersion = -1
 
   constructor(core: NodeCore, events: KeepaliveEvents) {
     this.core = core
@@ -47,17 +56,18 @@ export class Keepalive {
 
   get deadlineMs(): number | undefined {
     // A frame only puts deadlines off; what brings one forward changes the table.
-    if (this.lookedAtVersion !== this.core.table.version) this.look()
-    return this.soonest.deadlineMs
+    if (this.watchedVersion !== this.core.table.version) this.watchAll()
+    return this.soonestMs === Number.POSITIVE_INFINITY ? undefined : this.soonestMs
   }
 
   /** Somebody says that it is gone. */
   doubt(connection: Connection): void {
+    if (this.isAnswered(connection)) this.probes.delete(connection)
     const probe = this.probes.get(connection)
     const deadlineMs = this.core.nowMs + Math.max(this.timers.doubtDeadMs, PATIENCE * (connection.rttMs ?? 0))
     if (probe?.wide && probe.deadlineMs <= deadlineMs) return
     this.probes.set(connection, { sinceMs: this.core.nowMs, wide: true, wideAtMs: this.core.nowMs, deadlineMs })
-    this.soonest.add(deadlineMs)
+    this.watchedVersion = -1
     this.ping(connection, true)
   }
 
@@ -74,17 +84,35 @@ export class Keepalive {
   wake(): void {
     const stalled = this.core.nowMs - (this.deadlineMs ?? this.core.nowMs) > this.timers.suspectMs
     if (stalled) this.core.count('keepalive: woken late')
-    for (const connection of [...this.core.table.all()]) this.review(connection, stalled)
-    this.look()
+    const { watched, lookAtMs } = this
+    this.soonestMs = Number.POSITIVE_INFINITY
+    for (let index = 0; index < watched.length; index++) {
+      const connection = watched[index] as Connection
+      if (stalled || (lookAtMs[index] as number) <= this.core.nowMs + LOOK_AHEAD_MS) {
+        this.review(connection, stalled)
+        lookAtMs[index] = this.lookAgainMs(connection)
+      }
+      this.soonestMs = Math.min(this.soonestMs, lookAtMs[index] as number)
+    }
   }
 
-  private look(): void {
-    this.lookedAtVersion = this.core.table.version
-    this.soonest.restart()
-    for (const connection of this.core.table.all()) {
-      const probe = this.probes.get(connection)
-      this.soonest.add(probe ? (probe.wide ? probe.deadlineMs : probe.wideAtMs) : this.quietUntilMs(connection))
-    }
+  private watchAll(): void {
+    this.watchedVersion = this.core.table.version
+    this.watched = [...this.core.table.all()]
+    this.lookAtMs = this.watched.map((connection) => this.lookAgainMs(connection))
+    this.soonestMs = Math.min(...this.lookAtMs)
+  }
+
+  private lookAgainMs(connection: Connection): number {
+    const probe = this.probes.get(connection)
+    return probe ? (probe.wide ? probe.deadlineMs : probe.wideAtMs) : this.quietUntilMs(connection)
+  }
+
+  /** Whether something was heard since the probe began. */
+  private isAnswered(connection: Connection): boolean {
+    const probe = this.probes.get(connection)
+    const { active } = connection
+    return probe !== undefined && active !== undefined && active.heardAtMs >= probe.sinceMs
   }
 
   private review(connection: Connection, stalled: boolean): void {
@@ -94,8 +122,7 @@ export class Keepalive {
       if (this.quietUntilMs(connection) <= nowMs) this.start(connection)
       return
     }
-    const active = connection.active
-    if (active && active.heardAtMs >= probe.sinceMs) {
+    if (this.isAnswered(connection)) {
       this.probes.delete(connection)
     } else if (stalled) {
       this.start(connection)
@@ -139,6 +166,12 @@ export class Keepalive {
       : active?.kind === 'relay' || active?.kind === 'tunnel'
         ? this.timers.quietRelayMs
         : this.timers.quietMs
-    return (active?.heardAtMs ?? connection.sinceMs) + quietMs
+    return (active?.heardAtMs ?? connection.sinceMs) + quietMs + this.yieldMs(connection)
+  }
+
+  /** Who knows no round trip asks without delay, to know how long an answer may take. */
+  private yieldMs({ address, rttMs }: Connection): number {
+    if (this.core.config.address > address || rttMs === undefined) return 0
+    return Math.min(YIELD_ROUND_TRIPS * rttMs, YIELD_MAX_MS)
   }
 }

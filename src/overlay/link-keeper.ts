@@ -85,7 +85,7 @@ export class LinkKeeper {
       return
     }
     const before = connection.active
-    channel.farRetired = true
+    connection.retire(channel, 'them')
     // The channel that takes its place may not have reached us yet; until then this one still carries what we send.
     if (channel.retired || this.hasOther(connection, channel)) this.retire(connection, channel)
     if (connection.active === before) return
@@ -155,7 +155,7 @@ export class LinkKeeper {
 
   private retire(connection: Connection, channel: ConnectionChannel): void {
     if (!channel.retired) {
-      channel.retired = true
+      connection.retire(channel, 'us')
       this.core.transmit(channel.id, { type: 'retire', unused: false })
     }
     if (!channel.farRetired) return

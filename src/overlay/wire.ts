@@ -41,7 +41,7 @@
  *   content 0 message: bytes      content 1 broadcast: origin address, id u32, after address (zeros: the receiver's),
  *                                                      until address, bytes
  */
-import type { Address } from './address.ts'
+import { ADDRESS_BYTES, type Address } from './address.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import type { Endpoint } from './endpoint.ts'
 import {
@@ -177,7 +177,7 @@ const EXACT = MODES.indexOf('exact')
 const DATA_BODY = BODIES.indexOf('data')
 
 export function encodeFrame(frame: Frame): Uint8Array {
-  const writer = new ByteWriter(frame.type === 'packet' ? PACKET_HEADER_BYTES + frame.payload.length : 128)
+  const writer = new ByteWriter(roomFor(frame))
   writer.u8(FRAMES.indexOf(frame.type))
   switch (frame.type) {
     case 'start':
@@ -242,6 +242,25 @@ export function encodeFrame(frame: Frame): Uint8Array {
       break
   }
   return writer.finish()
+}
+
+/** Enough for most, exact for the most frequent: bytes that need not be copied again, and no more than there is to say. */
+function roomFor(frame: Frame): number {
+  switch (frame.type) {
+    case 'packet':
+      return PACKET_HEADER_BYTES + frame.payload.length
+    case 'ping':
+    case 'pong':
+    case 'confirm':
+      return 5
+    case 'status':
+      return 6 + ADDRESS_BYTES * frame.status.neighbours.length
+    case 'start':
+    case 'accept':
+      return 384
+    default:
+      return 64
+  }
 }
 
 /** Undefined for anything that is not exactly one frame. Never throws. */
