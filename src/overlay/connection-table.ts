@@ -6,6 +6,7 @@ import { type Address, nearer } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { ChannelId } from './effects.ts'
 import type { Endpoint } from './endpoint.ts'
+import { Lookahead } from './lookahead.ts'
 import { estimateRingSize } from './ring-size.ts'
 
 /** A tab bears some dozens of peer connections (Chromium allows 500 in its life); relays cost memory all the same. */
@@ -20,6 +21,7 @@ export class ConnectionTable {
   private readonly byAddress = new Map<Address, Connection>()
   private readonly byChannel = new Map<ChannelId, Connection>()
   private estimate = { version: -1, namesVersion: 0, perSide: 0, size: 1 }
+  private ahead: { version: number; namesVersion: number; lookahead: Lookahead } | undefined
   private sortedVersion = -1
   private sortedStructured: Address[] = []
   private sortedAll: Address[] = []
@@ -102,6 +104,15 @@ export class ConnectionTable {
     if (left) best = nearer(key, best, left)
     if (right) best = nearer(key, best, right)
     return best
+  }
+
+  /** Where our links' own links lead. */
+  lookahead(): Lookahead {
+    const { version, namesVersion } = this
+    if (this.ahead?.version !== version || this.ahead.namesVersion !== namesVersion) {
+      this.ahead = { version, namesVersion, lookahead: new Lookahead(this) }
+    }
+    return this.ahead.lookahead
   }
 
   /** How many nodes the ring has; exact while those we know can see it all. */

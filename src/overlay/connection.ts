@@ -34,6 +34,8 @@ export class Connection {
   /** The roles that we give it; the other end's are in its status. */
   roles: RoleBits = NO_ROLES
   status: Status
+  /** Ring links of the other end beyond those that its status names: where it can take a packet. */
+  links: Address[] = []
   channels: ConnectionChannel[] = []
   rttMs: number | undefined
   /** When nobody needed it any more. */

@@ -122,6 +122,10 @@ export class FrameIntake {
         connection.endpoints = frame.endpoints
         this.core.table.changed()
         break
+      case 'links':
+        connection.links = frame.links
+        this.core.table.named()
+        break
       case 'ping':
         this.core.transmit(channel, { type: 'pong', nonce: frame.nonce })
         break

@@ -20,6 +20,7 @@ import { FrameIntake } from './frame-intake.ts'
 import { Keepalive } from './keepalive.ts'
 import { LeafOverlord } from './leaf-overlord.ts'
 import { LinkKeeper, type Loss } from './link-keeper.ts'
+import { LinkReporter } from './link-reporter.ts'
 import { Linker, type LinkFailure } from './linker.ts'
 import { MessageStreams, type Path } from './message-streams.ts'
 import { NearOverlord } from './near-overlord.ts'
@@ -67,6 +68,7 @@ export class Node implements NodeCore {
   private readonly shortcutOverlord: ShortcutOverlord
   private readonly upgrader: Upgrader
   private readonly reporter: StatusReporter
+  private readonly linkReporter: LinkReporter
   private readonly streams: MessageStreams
   private readonly broadcast: Broadcast
   private readonly parts: readonly { readonly deadlineMs: number | undefined }[]
@@ -102,6 +104,7 @@ export class Node implements NodeCore {
     this.shortcutOverlord = new ShortcutOverlord(this, this.connector)
     this.upgrader = new Upgrader(this, this.linker)
     this.reporter = new StatusReporter(this)
+    this.linkReporter = new LinkReporter(this)
     this.streams = new MessageStreams(this, {
       pathTo: (address) => this.pathTo(address),
       received: (from, content) => {
@@ -139,6 +142,7 @@ export class Node implements NodeCore {
       this.shortcutOverlord,
       this.upgrader,
       this.reporter,
+      this.linkReporter,
     ]
   }
 
@@ -254,6 +258,7 @@ export class Node implements NodeCore {
     this.shortcutOverlord.wake()
     this.upgrader.wake()
     this.reporter.wake()
+    this.linkReporter.wake()
   }
 
   /** After each input: the overlords look at what has changed until nothing changes any more. False if nothing had. */
@@ -267,6 +272,7 @@ export class Node implements NodeCore {
       this.linkKeeper.review()
       this.upgrader.review()
       this.reporter.review()
+      this.linkReporter.review()
     }
     this.namesChanged = false
     this.leafOverlord.review(this.nearOverlord.connected)

@@ -8,6 +8,8 @@ import { ALL_ROLES, type RoleBits } from './role.ts'
 export const MAX_ENDPOINTS = 8
 /** Neighbours named in one status: four on either side of whom it is sent to. */
 export const MAX_NEIGHBOURS = 8
+/** Of a node's other links: as many as one has in a ring of some thousands (measured: 15 beside those in a status). */
+export const MAX_LINKS = 16
 
 export type Status = {
   roles: RoleBits
@@ -36,23 +38,31 @@ export function readEndpoints(reader: ByteReader): Endpoint[] {
   return endpoints
 }
 
+export function writeAddresses(writer: ByteWriter, addresses: readonly Address[], max: number): void {
+  const sent = addresses.slice(0, max)
+  writer.u8(sent.length)
+  for (const address of sent) writer.address(address)
+}
+
+export function readAddresses(reader: ByteReader, max: number): Address[] {
+  const count = reader.u8()
+  if (count > max) reader.failed = true
+  const addresses: Address[] = []
+  for (let index = 0; index < count && !reader.failed; index++) addresses.push(reader.nodeAddress())
+  return addresses
+}
+
 export function writeStatus(writer: ByteWriter, status: Status): void {
-  const neighbours = status.neighbours.slice(0, MAX_NEIGHBOURS)
   writer
     .u8(status.roles)
     .u8(status.hidden ? 1 : 0)
     .u16(Math.min(status.size, 65_535))
-    .u8(neighbours.length)
-  for (const neighbour of neighbours) writer.address(neighbour)
+  writeAddresses(writer, status.neighbours, MAX_NEIGHBOURS)
 }
 
 export function readStatus(reader: ByteReader): Status {
   const roles = (reader.u8() & ALL_ROLES) as RoleBits
   const flags = reader.u8()
   const size = reader.u16()
-  const count = reader.u8()
-  if (count > MAX_NEIGHBOURS) reader.failed = true
-  const neighbours: Address[] = []
-  for (let index = 0; index < count && !reader.failed; index++) neighbours.push(reader.nodeAddress())
-  return { roles, hidden: (flags & 1) === 1, size, neighbours }
+  return { roles, hidden: (flags & 1) === 1, size, neighbours: readAddresses(reader, MAX_NEIGHBOURS) }
 }

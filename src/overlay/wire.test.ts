@@ -20,6 +20,7 @@ import {
   encodeStreamAck,
   type Frame,
   MAX_ENDPOINTS,
+  MAX_LINKS,
   MAX_NEIGHBOURS,
 } from './wire.ts'
 
@@ -85,6 +86,7 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ type: typed('goodbye') }),
   fc.record({ type: typed('endpoints'), endpoints }),
   fc.record({ type: typed('data'), data: streamData }),
+  fc.record({ type: typed('links'), links: fc.array(address, { maxLength: MAX_LINKS }) }),
   fc.record({
     type: typed('packet'),
     mode: fc.constantFrom('greedy', 'annealing', 'exact', 'path', 'last'),

@@ -18,6 +18,7 @@
  *   9  packet   mode u8, hops u8, ttl u8, body u8, source address, destination address, payload      routed traffic
  *   10 endpoints  endpoints                           where we can be dialled has changed
  *   11 data    as in packet body 3                                                                   for this far end itself
+ *   12 links   count u8, address…                          ring links that our status does not name, seconds after a change
  *
  *   endpoints = count u8, text…                status = roles u8, flags u8 (1 hidden), size u16, count u8, address…
  *
@@ -47,10 +48,19 @@ import {
   writeStreamContent,
   writeStreamHead,
 } from './stream-data.ts'
-import { readEndpoints, readStatus, type Status, writeEndpoints, writeStatus } from './wire-fields.ts'
+import {
+  MAX_LINKS,
+  readAddresses,
+  readEndpoints,
+  readStatus,
+  type Status,
+  writeAddresses,
+  writeEndpoints,
+  writeStatus,
+} from './wire-fields.ts'
 
 export { type Content, decodeStreamData, type StreamData } from './stream-data.ts'
-export { MAX_ENDPOINTS, MAX_NEIGHBOURS, type Status } from './wire-fields.ts'
+export { MAX_ENDPOINTS, MAX_LINKS, MAX_NEIGHBOURS, type Status } from './wire-fields.ts'
 
 export const WIRE_VERSION = 0
 /** A type byte, four bytes of header and two addresses. */
@@ -112,6 +122,7 @@ export type Frame =
   | { type: 'goodbye' }
   | { type: 'endpoints'; endpoints: Endpoint[] }
   | { type: 'data'; data: StreamData }
+  | { type: 'links'; links: Address[] }
   | Packet
 
 const FRAMES = [
@@ -127,6 +138,7 @@ const FRAMES = [
   'packet',
   'endpoints',
   'data',
+  'links',
 ] as const
 /** Where a packet's hop count stands, so that it can be forwarded without being encoded again. */
 export const HOPS_OFFSET = 2
@@ -177,6 +189,9 @@ export function encodeFrame(frame: Frame): Uint8Array {
       break
     case 'endpoints':
       writeEndpoints(writer, frame.endpoints)
+      break
+    case 'links':
+      writeAddresses(writer, frame.links, MAX_LINKS)
       break
     case 'data': {
       const encoded = encodeForStream(frame.data.content, (bytes) => new Uint8Array(bytes))
@@ -250,6 +265,8 @@ function readFrame(type: Exclude<Frame['type'], 'data'>, reader: ByteReader): Fr
       return { type }
     case 'endpoints':
       return { type, endpoints: readEndpoints(reader) }
+    case 'links':
+      return { type, links: readAddresses(reader, MAX_LINKS) }
     case 'packet': {
       const mode = MODES[reader.u8()]
       const hops = reader.u8()
