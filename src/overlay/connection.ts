@@ -38,6 +38,8 @@ export class Connection {
   links: Address[] = []
   channels: ConnectionChannel[] = []
   rttMs: number | undefined
+  /** When a message last went over it, either way. */
+  usedAtMs: number | undefined
   /** When nobody needed it any more. */
   uselessSinceMs: number | undefined
 

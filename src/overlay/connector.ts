@@ -15,7 +15,7 @@ import { type Endpoint, schemeOf } from './endpoint.ts'
 import type { Linker } from './linker.ts'
 import type { NodeCore } from './node-core.ts'
 import type { Requests } from './requests.ts'
-import { hasRole, type RoleBits, SHORTCUT } from './role.ts'
+import type { RoleBits } from './role.ts'
 import { routableFrame } from './routable-frame.ts'
 import { decodeRequest, encodeReply, encodeRequest, type Mode, type Packet, type Reply } from './wire.ts'
 
@@ -23,11 +23,11 @@ const MAX_SHUNNED = 512
 /** Connections being asked for at once. A guess. */
 const MAX_WANTED = 32
 
-export type PlaceAnswer = { from: Address; full: boolean }
+export type SeekAnswer = { from: Address; full: boolean }
 
 export interface ConnectorEvents {
-  /** Whether one more of those who ask for a shortcut may have it. */
-  admitsShortcut(): boolean
+  /** Whether one more of those who ask for a link of this role may have it. */
+  admits(role: RoleBits): boolean
 }
 
 type Wanted = { role: RoleBits; dialAtMs: number | undefined; endpoints: Endpoint[] }
@@ -100,14 +100,14 @@ export class Connector {
     this.requests.ask(this.core.nowMs, (id) => this.request(id, address, 'annealing', role, informer), done)
   }
 
-  /** Asks whoever lives nearest to a place to link to us; hears who that is, unless nobody answers. */
-  seekPlace(place: Address, role: RoleBits, done: (answer: PlaceAnswer | undefined) => void): void {
+  /** Asks whoever a packet to this place is delivered to, to link to us; hears who that is, unless nobody answers. */
+  seek(place: Address, mode: 'greedy' | 'exact', role: RoleBits, done: (answer: SeekAnswer | undefined) => void): void {
     this.requests.ask(
       this.core.nowMs,
       (id) => {
         const endpoints = [...this.core.endpoints]
         const payload = encodeRequest({ id, via: undefined, method: 'connect', role, endpoints })
-        this.core.sendPacket({ mode: 'greedy', body: 'request', destination: place, payload })
+        this.core.sendPacket({ mode, body: 'request', destination: place, payload })
       },
       (reply, from) => {
         if (reply && from && !reply.full) this.expectDial(from, role, reply.endpoints)
@@ -126,7 +126,7 @@ export class Connector {
     let payload = this.requests.earlierAnswer(packet.source, request.id, this.core.nowMs)
     if (!payload) {
       const isLinked = this.core.table.get(packet.source) !== undefined
-      const full = hasRole(request.role, SHORTCUT) && !isLinked && !this.events.admitsShortcut()
+      const full = !isLinked && !this.events.admits(request.role)
       payload = encodeReply({
         id: request.id,
         endpoints: [...this.core.endpoints],

@@ -22,13 +22,17 @@ import { LeafOverlord } from './leaf-overlord.ts'
 import { LinkKeeper, type Loss } from './link-keeper.ts'
 import { LinkReporter } from './link-reporter.ts'
 import { Linker, type LinkFailure } from './linker.ts'
-import { MessageStreams, type Path } from './message-streams.ts'
+import { pathTo } from './message-path.ts'
+import { MessageStreams } from './message-streams.ts'
 import { NearOverlord } from './near-overlord.ts'
 import { type NodeConfig, type NodeFacts, nodeConfig } from './node-config.ts'
 import type { NodeCore, Random } from './node-core.ts'
+import { OnDemandOverlord } from './on-demand-overlord.ts'
 import { ownStatus } from './own-status.ts'
 import { PacketSwitch } from './packet-switch.ts'
+import { earliestDeadlineMs, type Part } from './part.ts'
 import { Requests } from './requests.ts'
+import { hasRole, ON_DEMAND, type RoleBits, SHORTCUT } from './role.ts'
 import { ShortcutOverlord } from './shortcut-overlord.ts'
 import { StatusReporter } from './status-reporter.ts'
 import { Upgrader } from './upgrader.ts'
@@ -66,12 +70,13 @@ export class Node implements NodeCore {
   private readonly leafOverlord: LeafOverlord
   private readonly nearOverlord: NearOverlord
   private readonly shortcutOverlord: ShortcutOverlord
+  private readonly onDemandOverlord: OnDemandOverlord
   private readonly upgrader: Upgrader
   private readonly reporter: StatusReporter
   private readonly linkReporter: LinkReporter
   private readonly streams: MessageStreams
   private readonly broadcast: Broadcast
-  private readonly parts: readonly { readonly deadlineMs: number | undefined }[]
+  private readonly parts: readonly Part[]
 
   constructor(facts: NodeFacts, random: Random) {
     const config = nodeConfig(facts)
@@ -97,19 +102,26 @@ export class Node implements NodeCore {
     this.packets = new PacketSwitch(this, { delivered: (packet) => this.intake.onPacket(packet) })
     this.requests = new Requests(config.profile.request)
     this.connector = new Connector(this, this.linker, this.requests, {
-      admitsShortcut: () => this.shortcutOverlord.admits(),
+      admits: (role) => this.admits(role),
     })
     this.leafOverlord = new LeafOverlord(this, this.linker)
     this.nearOverlord = new NearOverlord(this, this.connector, () => this.leafOverlord.known)
     this.shortcutOverlord = new ShortcutOverlord(this, this.connector)
+    this.onDemandOverlord = new OnDemandOverlord(this, this.connector)
     this.upgrader = new Upgrader(this, this.linker)
     this.reporter = new StatusReporter(this)
     this.linkReporter = new LinkReporter(this)
     this.streams = new MessageStreams(this, {
-      pathTo: (address) => this.pathTo(address),
+      pathTo: (address) => pathTo(this.table, address),
       received: (from, content) => {
         if (content.type === 'broadcast') this.broadcast.received(content)
-        else this.emit({ type: 'deliver', from, data: content.data, broadcast: false })
+        else {
+          this.onDemandOverlord.received(from)
+          this.emit({ type: 'deliver', from, data: content.data, broadcast: false })
+        }
+      },
+      sent: (to, bytes) => {
+        if (this.onDemandOverlord.sent(to, bytes)) this.partsDeadlineMs = undefined
       },
       settled: (to, broadcast, ticket, failure) => {
         if (broadcast) this.broadcast.settled(to, broadcast, failure !== undefined)
@@ -133,13 +145,14 @@ export class Node implements NodeCore {
     )
     this.parts = [
       this.linker,
-      this.linkKeeper,
       this.keepalive,
+      this.linkKeeper,
       this.requests,
       this.connector,
       this.leafOverlord,
       this.nearOverlord,
       this.shortcutOverlord,
+      this.onDemandOverlord,
       this.upgrader,
       this.reporter,
       this.linkReporter,
@@ -160,7 +173,7 @@ export class Node implements NodeCore {
   /** When to call `handle({ type: 'wake' })`; undefined while nothing is due. */
   get deadlineMs(): number | undefined {
     if (this.leaving) return undefined
-    this.partsDeadlineMs ??= earliest(this.parts)
+    this.partsDeadlineMs ??= earliestDeadlineMs(this.parts)
     const deadlineMs = Math.min(this.partsDeadlineMs, this.streams.deadlineMs ?? Number.POSITIVE_INFINITY)
     return deadlineMs === Number.POSITIVE_INFINITY ? undefined : deadlineMs
   }
@@ -246,19 +259,9 @@ export class Node implements NodeCore {
   }
 
   private wake(): void {
-    this.linker.wake()
-    this.keepalive.wake()
-    this.linkKeeper.wake()
-    this.requests.wake(this.nowMs)
-    this.connector.wake()
-    this.leafOverlord.wake()
     const wasConnected = this.nearOverlord.connected
-    this.nearOverlord.wake()
+    for (const part of this.parts) part.wake(this.nowMs)
     this.namesChanged ||= wasConnected !== this.nearOverlord.connected
-    this.shortcutOverlord.wake()
-    this.upgrader.wake()
-    this.reporter.wake()
-    this.linkReporter.wake()
   }
 
   /** After each input: the overlords look at what has changed until nothing changes any more. False if nothing had. */
@@ -288,6 +291,7 @@ export class Node implements NodeCore {
   private reviewRing(): void {
     this.nearOverlord.review()
     this.shortcutOverlord.review(this.nearOverlord.connected)
+    this.onDemandOverlord.review()
   }
 
   private leave(): void {
@@ -346,13 +350,9 @@ export class Node implements NodeCore {
     if (!congested) this.streams.writable(connection.address)
   }
 
-  private pathTo(address: Address): Path {
-    const active = this.table.get(address)?.active
-    if (active) {
-      const { id: channel, congested } = active
-      return { kind: active.kind === 'relay' ? 'relay' : 'direct', channel, congested }
-    }
-    return this.table.size > 0 ? { kind: 'routed', congested: false } : undefined
+  private admits(role: RoleBits): boolean {
+    if (hasRole(role, SHORTCUT)) return this.shortcutOverlord.admits()
+    return !hasRole(role, ON_DEMAND) || this.onDemandOverlord.admits()
   }
 
   // ---------------------------------------------------------------------------------------- what the parts may do
@@ -390,10 +390,4 @@ export class Node implements NodeCore {
   statusFor(address: Address): Status {
     return ownStatus(this, address, this.hidden)
   }
-}
-
-function earliest(parts: readonly { readonly deadlineMs: number | undefined }[]): number {
-  let earliestMs = Number.POSITIVE_INFINITY
-  for (const { deadlineMs } of parts) if (deadlineMs !== undefined && deadlineMs < earliestMs) earliestMs = deadlineMs
-  return earliestMs
 }
