@@ -6,6 +6,7 @@ import { type Address, nearer } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { ChannelId } from './effects.ts'
 import type { Endpoint } from './endpoint.ts'
+import { Lookahead } from './lookahead.ts'
 import { estimateRingSize } from './ring-size.ts'
 
 /** A tab bears some dozens of peer connections (Chromium allows 500 in its life); relays cost memory all the same. */
@@ -28,6 +29,7 @@ export class ConnectionTable {
     perSide: 0,
     size: 1,
   }
+  private ahead: { version: number; namesVersion: number; lookahead: Lookahead } | undefined
   /** Kept sorted rather than sorted anew: links change one at a time, and are asked for at every change of anything. */
   private readonly ascending: Address[] = []
   private structuredVersion = -1
@@ -133,6 +135,15 @@ export class ConnectionTable {
     if (left) best = nearer(key, best, left)
     if (right) best = nearer(key, best, right)
     return best
+  }
+
+  /** Where our links' own links lead. */
+  lookahead(): Lookahead {
+    const { version, namesVersion } = this
+    if (this.ahead?.version !== version || this.ahead.namesVersion !== namesVersion) {
+      this.ahead = { version, namesVersion, lookahead: new Lookahead(this) }
+    }
+    return this.ahead.lookahead
   }
 
   /** How many nodes the ring has; exact while those we know can see it all. */

@@ -38,10 +38,14 @@ export class Connection {
   status: Status
   /** Through whom the other end can be reached, as it has told. */
   forwarders: Address[] = []
+  /** Ring links of the other end beyond those that its status names: where it can take a packet. */
+  links: Address[] = []
   channels: ConnectionChannel[] = []
   /** What carries the traffic: the best channel that neither end has retired, else the best that is left. */
   active: ConnectionChannel | undefined
   rttMs: number | undefined
+  /** When a message last went over it, either way. */
+  usedAtMs: number | undefined
   /** When nobody needed it any more. */
   uselessSinceMs: number | undefined
 

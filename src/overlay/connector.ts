@@ -15,7 +15,7 @@ import { type Endpoint, schemeOf } from './endpoint.ts'
 import type { Linker } from './linker.ts'
 import type { NodeCore } from './node-core.ts'
 import type { Requests } from './requests.ts'
-import { hasRole, type RoleBits, SHORTCUT } from './role.ts'
+import type { RoleBits } from './role.ts'
 import { routableFrame } from './routable-frame.ts'
 import { decodeRequest, encodeReply, encodeRequest, type Mode, type Packet, type Reply } from './wire.ts'
 
@@ -25,7 +25,7 @@ const STEP = '2'.padStart(40, '0') as Distance
 /** Connections being asked for at once. A guess. */
 const MAX_WANTED = 32
 
-export type PlaceAnswer = { from: Address; full: boolean }
+export type SeekAnswer = { from: Address; full: boolean }
 
 type Wanted = { role: RoleBits; dialAtMs: number | undefined; endpoints: Endpoint[] }
 
@@ -34,8 +34,8 @@ export interface ConnectorEvents {
   forwardersFor(far: Address): Address[]
   /** Either end wants a link to this node, which can be reached through those that it names. */
   wanted(address: Address, role: RoleBits, forwarders: readonly Address[]): void
-  /** Whether one more of those who ask for a shortcut may have it. */
-  admitsShortcut(): boolean
+  /** Whether one more of those who ask for a link of this role may have it. */
+  admits(role: RoleBits): boolean
 }
 
 export class Connector {
@@ -109,11 +109,11 @@ export class Connector {
     this.requests.ask(this.core.nowMs, (id) => this.request(id, place, 'annealing', role, informer), done)
   }
 
-  /** Asks whoever lives nearest to a place to link to us; hears who that is, unless nobody answers. */
-  seekPlace(place: Address, role: RoleBits, done: (answer: PlaceAnswer | undefined) => void): void {
+  /** Asks whoever a packet to this place is delivered to, to link to us; hears who that is, unless nobody answers. */
+  seek(place: Address, mode: 'greedy' | 'exact', role: RoleBits, done: (answer: SeekAnswer | undefined) => void): void {
     this.requests.ask(
       this.core.nowMs,
-      (id) => this.request(id, place, 'greedy', role, undefined),
+      (id) => this.request(id, place, mode, role, undefined),
       (reply, from) => {
         if (reply && from && !reply.full) {
           this.expectDial(from, role, reply.endpoints)
@@ -134,7 +134,7 @@ export class Connector {
     let payload = this.requests.earlierAnswer(packet.source, request.id, this.core.nowMs)
     if (!payload) {
       const isLinked = this.core.table.get(packet.source) !== undefined
-      const full = hasRole(request.role, SHORTCUT) && !isLinked && !this.events.admitsShortcut()
+      const full = !isLinked && !this.events.admits(request.role)
       payload = encodeReply({
         id: request.id,
         endpoints: [...this.core.endpoints],

@@ -125,6 +125,10 @@ export class FrameIntake {
       case 'endpoints':
         this.core.table.setEndpoints(connection, frame.endpoints)
         break
+      case 'links':
+        connection.links = frame.links
+        this.core.table.named()
+        break
       case 'ping':
         this.core.transmit(channel, { type: 'pong', nonce: frame.nonce })
         break

@@ -13,9 +13,9 @@
  */
 import type { Address } from './address.ts'
 import type { BroadcastContent } from './broadcast.ts'
-import type { ConnectionTable } from './connection-table.ts'
-import type { ChannelId, SendFailure, Ticket } from './effects.ts'
+import type { SendFailure, Ticket } from './effects.ts'
 import { IncomingStream } from './incoming-stream.ts'
+import type { Path } from './message-path.ts'
 import type { NodeCore } from './node-core.ts'
 import { PacketSlab } from './packet-slab.ts'
 import { timeToLive } from './routing.ts'
@@ -67,15 +67,11 @@ type Outgoing = {
   failAtMs: number
 }
 
-/** How packets to a node leave at this moment: over the channel of a link, or by way of others. */
-export type Path =
-  | { kind: 'direct' | 'relay'; channel: ChannelId; congested: boolean }
-  | { kind: 'routed'; congested: false }
-  | undefined
-
 export interface MessageStreamsEvents {
   pathTo(address: Address): Path
   received(from: Address, content: Content): void
+  /** A message, and no broadcast, leaves for this node, perhaps again. */
+  sent(to: Address, bytes: number): void
   settled(
     to: Address,
     broadcast: BroadcastContent | undefined,
@@ -278,6 +274,7 @@ export class MessageStreams {
 
   private transmit(outgoing: Outgoing, message: Message, sequence: number, path: NonNullable<Path>): void {
     const { to, stream } = outgoing
+    if (!message.broadcast) this.events.sent(to, message.bytes)
     const incoming = this.incoming.get(to)
     const ack = incoming?.acknowledge(this.core.nowMs) ?? 0
     const head = { stream, sequence, ackStream: incoming?.id ?? 0, ack }
@@ -303,14 +300,4 @@ export class MessageStreams {
     const stream = Math.floor(this.core.random() * 0xffff_fffe) + 1
     return stream === previous ? this.newStream(previous) : stream
   }
-}
-
-/** What goes through others may be lost, even where it looks like a link. */
-export function pathTo(table: ConnectionTable, address: Address): Path {
-  const active = table.get(address)?.active
-  if (active && active.kind !== 'tunnel' && active.kind !== 'subring') {
-    const { id: channel, congested } = active
-    return { kind: active.kind === 'relay' ? 'relay' : 'direct', channel, congested }
-  }
-  return table.size > 0 ? { kind: 'routed', congested: false } : undefined
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Address, nodeAddress } from './address.ts'
+import { type Address, directionalAddress, nodeAddress } from './address.ts'
 import type { ChannelId, Effect, Input } from './effects.ts'
 import { endpointOf } from './endpoint.ts'
 import { Node } from './node.ts'
@@ -149,12 +149,17 @@ describe('hostile bytes', () => {
   )
   const packet = fc.record({
     type: fc.constant('packet' as const),
-    mode: fc.constantFrom('greedy' as const, 'annealing' as const, 'exact' as const),
+    mode: fc.constantFrom('greedy' as const, 'annealing' as const, 'exact' as const, 'path' as const, 'last' as const),
     hops: fc.nat({ max: 255 }),
     ttl: fc.nat({ max: 255 }),
     body: fc.constantFrom('request', 'reply', 'forward', 'data', 'ack', 'reset'),
     source: fc.oneof(address, fc.constant(self), fc.constant(other)),
-    destination: fc.oneof(address, fc.constant(self), fc.constant(other)),
+    destination: fc.oneof(
+      address,
+      fc.constant(self),
+      fc.constant(other),
+      fc.constantFrom(directionalAddress('left'), directionalAddress('right')),
+    ),
     payload,
   })
   const nested = packet.map((inner) => ({
@@ -182,6 +187,7 @@ describe('hostile bytes', () => {
       addresses: fc.array(fc.oneof(address, fc.constant(self), fc.constant(other)), { maxLength: 16 }),
     }),
     fc.record({ type: fc.constant('status' as const), status }),
+    fc.record({ type: fc.constant('links' as const), links: fc.array(address, { maxLength: 16 }) }),
     fc.record({ type: fc.constant('retire' as const), unused: fc.boolean() }),
     fc.record({ type: fc.constant('pong' as const), nonce: fc.nat() }),
     fc.record({ type: fc.constant('confirm' as const), attempt: fc.nat() }),

@@ -10,38 +10,23 @@
  * This file only receives, passes on and keeps the parts in step; what each part decides stands in its own file.
  */
 import type { Address } from './address.ts'
-import { Broadcast } from './broadcast.ts'
 import type { Connection } from './connection.ts'
 import { ConnectionTable } from './connection-table.ts'
-import { Connector } from './connector.ts'
 import type { ChannelId, Effect, Input, NodeState } from './effects.ts'
 import { type Endpoint, schemeOf } from './endpoint.ts'
-import { FrameIntake } from './frame-intake.ts'
-import { Keepalive } from './keepalive.ts'
-import { LeafOverlord } from './leaf-overlord.ts'
-import { LinkKeeper, type Loss } from './link-keeper.ts'
-import { Linker, type LinkFailure } from './linker.ts'
-import { MessageStreams, pathTo } from './message-streams.ts'
-import { NearOverlord } from './near-overlord.ts'
+import type { Loss } from './link-keeper.ts'
+import type { LinkFailure } from './linker.ts'
 import { type NodeConfig, type NodeFacts, nodeConfig } from './node-config.ts'
 import type { NodeCore, Random } from './node-core.ts'
+import { NodeParts } from './node-parts.ts'
 import { ownStatus } from './own-status.ts'
-import { PacketSwitch } from './packet-switch.ts'
-import { PartSchedule } from './part-schedule.ts'
-import { Requests } from './requests.ts'
-import { ShortcutOverlord } from './shortcut-overlord.ts'
-import { StatusReporter } from './status-reporter.ts'
-import { TUNNEL, TunnelChannels } from './tunnel-channels.ts'
-import { TunnelOverlord } from './tunnel-overlord.ts'
-import { Upgrader } from './upgrader.ts'
+import { TUNNEL } from './tunnel-channels.ts'
 import { encodeFrame, type Frame, type Outbound, type Packet, type Status } from './wire.ts'
 
 /** Others may name a node that fell silent until they notice it, too; yet it may have slept and be back. */
 const SILENT_SHUNNED_MS = 2_500
 /** The parts settle within a step or two of each other; more would be two parts in dispute. */
 const MAX_REVIEWS = 8
-
-/** Woken when its deadline has come, in the order in which the parts stand. */
 
 export class Node implements NodeCore {
   readonly config: NodeConfig
@@ -60,128 +45,47 @@ export class Node implements NodeCore {
   private channels = 0
   private reviewedVersion = -1
   private namesChanged = false
-  private readonly linker: Linker
-  private readonly linkKeeper: LinkKeeper
-  private readonly keepalive: Keepalive
-  private readonly packets: PacketSwitch
-  private readonly intake: FrameIntake
-  private readonly requests: Requests
-  private readonly connector: Connector
-  private readonly leafOverlord: LeafOverlord
-  private readonly nearOverlord: NearOverlord
-  private readonly shortcutOverlord: ShortcutOverlord
-  private readonly upgrader: Upgrader
-  private readonly tunnels: TunnelChannels
-  private readonly tunnelOverlord: TunnelOverlord
-  private readonly reporter: StatusReporter
-  private readonly streams: MessageStreams
-  private readonly broadcast: Broadcast
-  /** Of all parts but the streams, which most inputs concern. */
-  private readonly schedule: PartSchedule
+  private readonly parts: NodeParts
 
   constructor(facts: NodeFacts, random: Random) {
     const config = nodeConfig(facts)
     this.config = config
     this.random = random
     this.table = new ConnectionTable(config.address)
-    this.linkKeeper = new LinkKeeper(this, {
+    this.parts = new NodeParts(this, {
       joined: (connection) => this.onJoined(connection),
       rerouted: (connection) => this.onRerouted(connection),
       lost: (connection, loss) => this.onLost(connection, loss),
-    })
-    this.linker = new Linker(this, {
-      linked: (link) => this.linkKeeper.onLinked(link),
-      failed: (failure) => this.onLinkFailed(failure),
-    })
-    this.keepalive = new Keepalive(this, {
-      silent: (connection, channel) => {
-        this.count('link: fell silent')
-        this.emit({ type: 'close', channel, reason: 'silent' })
-        this.linkKeeper.onChannelLost(connection, channel)
+      linkFailed: (failure) => this.onLinkFailed(failure),
+      named: (neighbours) => {
+        this.namesChanged ||= this.parts.nearOverlord.concerns(neighbours)
       },
-    })
-    this.packets = new PacketSwitch(this, { delivered: (packet) => this.intake.onPacket(packet) })
-    this.requests = new Requests(config.profile.request)
-    this.connector = new Connector(this, this.linker, this.requests, {
-      forwardersFor: (far) => this.tunnelOverlord.namedTo(far),
-      wanted: (address, role, forwarders) => this.tunnelOverlord.want(address, role, forwarders),
-      admitsShortcut: () => this.shortcutOverlord.admits(),
-    })
-    this.leafOverlord = new LeafOverlord(this, this.linker)
-    this.nearOverlord = new NearOverlord(this, this.connector, () => this.leafOverlord.known)
-    this.shortcutOverlord = new ShortcutOverlord(this, this.connector)
-    this.upgrader = new Upgrader(this, this.linker)
-    this.tunnels = new TunnelChannels(this, {
       later: (input) => this.inner.push(input),
-      arrived: (channel, endpoint) => this.linker.handleArrived(channel, endpoint, TUNNEL),
-      frame: (channel, bytes) => this.intake.handle(channel, bytes),
-      named: (far) => this.tunnelOverlord.namedBy(far),
-      rerouted: (far) => this.streams.pathChanged(far),
     })
-    this.tunnelOverlord = new TunnelOverlord(this, this.linker, this.connector, (connection) =>
-      this.upgrader.isHopeless(connection),
-    )
-    this.reporter = new StatusReporter(this)
-    this.streams = new MessageStreams(this, {
-      pathTo: (address) => pathTo(this.table, address),
-      received: (from, content) => {
-        if (content.type === 'broadcast') this.broadcast.received(content)
-        else this.emit({ type: 'deliver', from, data: content.data, broadcast: false })
-      },
-      settled: (to, broadcast, ticket, failure) => {
-        if (broadcast) this.broadcast.settled(to, broadcast, failure !== undefined)
-        else if (ticket !== undefined) this.emit({ type: 'settle', ticket, failure })
-      },
-    })
-    this.broadcast = new Broadcast(this, {
-      hand: (to, content) => this.streams.send(to, content, undefined),
-      deliver: (from, data) => this.emit({ type: 'deliver', from, data, broadcast: true }),
-      done: (ticket) => this.emit({ type: 'settle', ticket, failure: undefined }),
-    })
-    const { linker, linkKeeper, keepalive, packets, connector, requests, streams, tunnels, tunnelOverlord } = this
-    this.intake = new FrameIntake(
-      this,
-      { linker, linkKeeper, keepalive, packets, connector, requests, streams, tunnels, tunnelOverlord },
-      {
-        named: (neighbours) => {
-          this.namesChanged ||= this.nearOverlord.concerns(neighbours)
-        },
-      },
-    )
-    this.schedule = new PartSchedule([
-      this.linker,
-      this.keepalive,
-      this.linkKeeper,
-      this.requests,
-      this.connector,
-      this.leafOverlord,
-      this.nearOverlord,
-      this.shortcutOverlord,
-      this.upgrader,
-      this.tunnelOverlord,
-      this.reporter,
-    ])
   }
 
   /** The linked ones of the nodes next to us, nearest first. */
   get near(): { left: Address[]; right: Address[] } {
     const linked = (address: Address) => this.table.get(address)?.structured === true
-    return { left: this.nearOverlord.left.filter(linked), right: this.nearOverlord.right.filter(linked) }
+    return { left: this.parts.nearOverlord.left.filter(linked), right: this.parts.nearOverlord.right.filter(linked) }
   }
 
   get forwardersInUse(): ReadonlySet<Address> {
-    return this.tunnels.inUse
+    return this.parts.tunnels.inUse
   }
 
   /** Whether the ring is whole as seen from here and each of its links has the best channel that it can have. */
   get settled(): boolean {
-    return this.state === 'connected' && this.upgrader.settled
+    return this.state === 'connected' && this.parts.upgrader.settled
   }
 
   /** When to call `handle({ type: 'wake' })`; undefined while nothing is due. */
   get deadlineMs(): number | undefined {
     if (this.leaving) return undefined
-    const deadlineMs = Math.min(this.schedule.earliestMs, this.streams.deadlineMs ?? Number.POSITIVE_INFINITY)
+    const deadlineMs = Math.min(
+      this.parts.schedule.earliestMs,
+      this.parts.streams.deadlineMs ?? Number.POSITIVE_INFINITY,
+    )
     return deadlineMs === Number.POSITIVE_INFINITY ? undefined : deadlineMs
   }
 
@@ -196,7 +100,7 @@ export class Node implements NodeCore {
         this.keepInStep()
         onlyStreams = false
       }
-      if (!onlyStreams) this.schedule.forget()
+      if (!onlyStreams) this.parts.schedule.forget()
     } else if (input.type === 'send' || input.type === 'broadcast') {
       this.emit({ type: 'settle', ticket: input.ticket, failure: 'left' })
     }
@@ -207,17 +111,17 @@ export class Node implements NodeCore {
   private dispatch(input: Input): boolean {
     switch (input.type) {
       case 'wake':
-        this.streams.wake()
-        if (this.schedule.earliestMs > this.nowMs) return true
+        this.parts.streams.wake()
+        if (this.parts.schedule.earliestMs > this.nowMs) return true
         this.wake()
         break
       case 'candidate-appeared':
-        this.leafOverlord.appeared(input.endpoint, input.elder)
+        this.parts.leafOverlord.appeared(input.endpoint, input.elder)
         break
       case 'candidate-vanished': {
-        this.leafOverlord.vanished(input.endpoint)
+        this.parts.leafOverlord.vanished(input.endpoint)
         const connection = this.table.ofEndpoint(input.endpoint)
-        if (connection) this.keepalive.doubt(connection)
+        if (connection) this.parts.keepalive.doubt(connection)
         break
       }
       case 'endpoints-changed':
@@ -227,10 +131,10 @@ export class Node implements NodeCore {
         }
         break
       case 'channel-arrived':
-        this.linker.handleArrived(input.channel, input.endpoint, input.kind)
+        this.parts.linker.handleArrived(input.channel, input.endpoint, input.kind)
         break
       case 'channel-opened':
-        this.linker.handleOpened(input.channel, input.kind)
+        this.parts.linker.handleOpened(input.channel, input.kind)
         break
       case 'channel-congested':
         this.setCongested(input.channel, true)
@@ -240,29 +144,29 @@ export class Node implements NodeCore {
         break
       case 'channel-closed': {
         const connection = this.table.ofChannel(input.channel)
-        if (connection) this.linkKeeper.onChannelLost(connection, input.channel)
-        else this.linker.handleClosed(input.channel, input.reason)
+        if (connection) this.parts.linkKeeper.onChannelLost(connection, input.channel)
+        else this.parts.linker.handleClosed(input.channel, input.reason)
         break
       }
       case 'frame':
-        return this.intake.handle(input.channel, input.bytes) === 'passing'
+        return this.parts.intake.handle(input.channel, input.bytes) === 'passing'
       case 'send':
         if (input.to !== this.config.address) {
-          this.streams.send(input.to, { type: 'message', data: input.data }, input.ticket)
+          this.parts.streams.send(input.to, { type: 'message', data: input.data }, input.ticket)
         } else {
           this.emit({ type: 'settle', ticket: input.ticket, failure: 'unreachable' })
         }
         return true
       case 'broadcast':
-        this.broadcast.start(input.data, input.ticket)
+        this.parts.broadcast.start(input.data, input.ticket)
         return true
       case 'visibility-changed':
         this.hidden = input.hidden
         this.table.changed()
         break
       case 'doubt':
-        for (const connection of this.table.all()) this.keepalive.doubt(connection)
-        this.upgrader.retryNow()
+        for (const connection of this.table.all()) this.parts.keepalive.doubt(connection)
+        this.parts.upgrader.retryNow()
         break
       case 'leave':
         this.leave()
@@ -272,9 +176,9 @@ export class Node implements NodeCore {
   }
 
   private wake(): void {
-    const wasConnected = this.nearOverlord.connected
-    this.schedule.wake(this.nowMs)
-    this.namesChanged ||= wasConnected !== this.nearOverlord.connected
+    const wasConnected = this.parts.nearOverlord.connected
+    this.parts.schedule.wake(this.nowMs)
+    this.namesChanged ||= wasConnected !== this.parts.nearOverlord.connected
   }
 
   /** After each input: the overlords look at what has changed until nothing changes any more. False if nothing had. */
@@ -285,71 +189,73 @@ export class Node implements NodeCore {
     for (let reviews = 0; this.reviewedVersion !== this.table.version && reviews < MAX_REVIEWS; reviews++) {
       this.reviewedVersion = this.table.version
       this.reviewRing()
-      this.linkKeeper.review()
-      this.tunnels.review()
-      this.upgrader.review()
-      this.tunnelOverlord.review()
-      this.reporter.review()
+      this.parts.linkKeeper.review()
+      this.parts.tunnels.review()
+      this.parts.upgrader.review()
+      this.parts.tunnelOverlord.review()
+      this.parts.reporter.review()
+      this.parts.linkReporter.review()
     }
     this.namesChanged = false
-    this.leafOverlord.review(this.nearOverlord.connected)
-    const state = this.nearOverlord.connected ? 'connected' : this.table.size > 0 ? 'joining' : 'alone'
+    this.parts.leafOverlord.review(this.parts.nearOverlord.connected)
+    const state = this.parts.nearOverlord.connected ? 'connected' : this.table.size > 0 ? 'joining' : 'alone'
     if (state !== this.state) {
       this.state = state
       this.emit({ type: 'state', state })
-      this.streams.pumpAll()
+      this.parts.streams.pumpAll()
     }
     return true
   }
 
   private reviewRing(): void {
-    this.nearOverlord.review()
-    this.shortcutOverlord.review(this.nearOverlord.connected)
+    this.parts.nearOverlord.review()
+    this.parts.shortcutOverlord.review(this.parts.nearOverlord.connected)
+    this.parts.onDemandOverlord.review()
   }
 
   private leave(): void {
-    this.linkKeeper.sayGoodbye()
-    this.streams.failEverything('left')
-    this.linker.abandonAll('left')
+    this.parts.linkKeeper.sayGoodbye()
+    this.parts.streams.failEverything('left')
+    this.parts.linker.abandonAll('left')
     this.leaving = true
-    for (const connection of [...this.table.all()]) this.linkKeeper.drop(connection, 'left', 'left')
+    for (const connection of [...this.table.all()]) this.parts.linkKeeper.drop(connection, 'left', 'left')
   }
 
   // ---------------------------------------------------------------------------------------- what the parts tell
 
   private onJoined(connection: Connection): void {
-    this.connector.linked(connection.address)
-    this.reporter.told(connection, this.statusFor(connection.address))
+    this.parts.connector.linked(connection.address)
+    this.parts.reporter.told(connection, this.statusFor(connection.address))
     this.emit({ type: 'peer', change: 'joined', address: connection.address })
-    this.streams.pathChanged(connection.address)
+    this.parts.streams.pathChanged(connection.address)
   }
 
   private onRerouted(connection: Connection): void {
     this.emit({ type: 'peer', change: 'changed', address: connection.address })
-    this.streams.pathChanged(connection.address)
+    this.parts.streams.pathChanged(connection.address)
   }
 
   private onLost(connection: Connection, loss: Loss): void {
-    this.keepalive.forget(connection)
-    this.reporter.forget(connection)
+    this.parts.keepalive.forget(connection)
+    this.parts.reporter.forget(connection)
     if (loss === 'left') {
-      this.connector.shun(connection.address, SILENT_SHUNNED_MS)
-      this.leafOverlord.suspect(connection.endpoints)
+      this.parts.connector.shun(connection.address, SILENT_SHUNNED_MS)
+      this.parts.leafOverlord.suspect(connection.endpoints)
     }
     this.emit({ type: 'peer', change: loss, address: connection.address })
     if (this.leaving) return
-    this.streams.pathChanged(connection.address)
-    for (const content of this.streams.unsettledBroadcasts(connection.address)) {
-      this.broadcast.handAround(connection.address, content)
+    this.parts.streams.pathChanged(connection.address)
+    for (const content of this.parts.streams.unsettledBroadcasts(connection.address)) {
+      this.parts.broadcast.handAround(connection.address, content)
     }
   }
 
   private onLinkFailed(failure: LinkFailure): void {
     this.count(`link failed: ${failure.reason}`)
     if (!failure.ours) return
-    if (failure.to && schemeOf(failure.endpoint) === TUNNEL) this.tunnelOverlord.failed(failure.to)
-    else if (failure.to) this.upgrader.failed(failure.to)
-    this.leafOverlord.failed(failure.endpoint)
+    if (failure.to && schemeOf(failure.endpoint) === TUNNEL) this.parts.tunnelOverlord.failed(failure.to)
+    else if (failure.to) this.parts.upgrader.failed(failure.to)
+    this.parts.leafOverlord.failed(failure.endpoint)
   }
 
   private setCongested(channel: ChannelId, congested: boolean): void {
@@ -357,13 +263,13 @@ export class Node implements NodeCore {
     const found = connection?.channels.find(({ id }) => id === channel)
     if (!connection || !found) return
     found.congested = congested
-    if (!congested) this.streams.writable(connection.address)
+    if (!congested) this.parts.streams.writable(connection.address)
   }
 
   // ---------------------------------------------------------------------------------------- what the parts may do
 
   emit(effect: Effect): void {
-    if (!this.tunnels.takes(effect)) this.effects.push(effect)
+    if (!this.parts.tunnels.takes(effect)) this.effects.push(effect)
   }
 
   count(reason: string): void {
@@ -385,11 +291,11 @@ export class Node implements NodeCore {
   }
 
   sendPacket(packet: Outbound): boolean {
-    return this.packets.send(packet)
+    return this.parts.packets.send(packet)
   }
 
   sendEncoded(packet: Pick<Packet, 'mode' | 'body' | 'destination'>, bytes: Uint8Array): boolean {
-    return this.packets.sendEncoded(packet, bytes)
+    return this.parts.packets.sendEncoded(packet, bytes)
   }
 
   statusFor(address: Address): Status {

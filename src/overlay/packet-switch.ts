@@ -40,7 +40,8 @@ export class PacketSwitch {
   sendEncoded(packet: Pick<Packet, 'mode' | 'body' | 'destination'>, bytes: Uint8Array): boolean {
     const { address: source } = this.core.config
     const { mode, destination } = packet
-    const { next } = route({ mode, destination, hops: 0, ttl: 255, source }, this.core.table, undefined)
+    const outset = { mode, destination, hops: 0, ttl: 255, source }
+    const { next } = route(outset, this.core.table, undefined, this.core.config.lookahead)
     if (next) return this.transmit(next, bytes)
     const leaf = this.leaf()
     if (!leaf || packet.body === 'forward') return false
@@ -49,7 +50,7 @@ export class PacketSwitch {
   }
 
   private handle(packet: Packet, bytes: Uint8Array, previous: Address | undefined, wrapping: number): void {
-    const { deliver, next, dropped } = route(packet, this.core.table, previous)
+    const { deliver, next, dropped } = route(packet, this.core.table, previous, this.core.config.lookahead)
     if (dropped) this.core.count(`packet: ${dropped}`)
     if (next) this.transmit(next, bytes)
     if (!deliver) return

@@ -5,11 +5,12 @@
  * (Symphony §3.3: s segments of length X give s / X; Brunet takes its near links alone).
  */
 import { type Address, fractionOf } from './address.ts'
+import type { Connection } from './connection.ts'
 import type { ConnectionTable } from './connection-table.ts'
 import { MAX_NEIGHBOURS } from './wire.ts'
 
 /** On each side. Twice as many would halve the variance of an estimate of which only the logarithm matters. */
-const MAX_WALK = 8
+const MAX_WALK = 12
 
 type Walk = { nodes: Address[]; arc: number }
 
@@ -39,17 +40,23 @@ function walk(table: ConnectionTable, perSide: number, side: 'left' | 'right'): 
   const nodes = table.neighboursOf(table.self, side, perSide)
   let arc = nodes.length > 0 ? away(nodes.at(-1) as Address) : 0
   while (nodes.length > 0 && nodes.length < MAX_WALK) {
-    const status = table.get(nodes.at(-1) as Address)?.status
-    if (!status) break
-    const onSide = status.neighbours
-      .filter((name) => name !== table.self)
-      .map((name) => ({ name, away: away(name) }))
-      .sort((a, b) => a.away - b.away)
-      .slice(0, MAX_NEIGHBOURS / 2)
-    const beyond = onSide.filter((name) => name.away > arc).slice(0, perSide)
+    const tip = table.get(nodes.at(-1) as Address)
+    const beyond = tip ? whoComesNext(tip, table.self, away, arc).slice(0, perSide) : []
     if (beyond.length === 0) break
     for (const { name } of beyond) nodes.push(name)
     arc = (beyond.at(-1) as { away: number }).away
   }
   return { nodes, arc }
+}
+
+/** Those beside the tip of a walk, of its own links: certain to be all while it knows who is next to it. */
+function whoComesNext(tip: Connection, self: Address, away: (address: Address) => number, beyond: number) {
+  const { neighbours } = tip.status
+  const named = [...neighbours, ...tip.links]
+    .filter((name) => name !== self)
+    .map((name) => ({ name, away: away(name) }))
+    .sort((a, b) => a.away - b.away)
+  // Until it has reported all its links, only those are complete that it names on our side of the ring.
+  const complete = tip.links.length > 0 ? named : named.slice(0, MAX_NEIGHBOURS / 2)
+  return complete.filter((name) => name.away > beyond)
 }

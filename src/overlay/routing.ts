@@ -32,8 +32,16 @@ export type Route = { deliver: boolean; next: Address | undefined; dropped: Drop
 
 export type Routable = { mode: Mode; hops: number; ttl: number; source: Address; destination: Address }
 
-/** `previous` is the neighbour that the packet came from, undefined at its source. */
-export function route(packet: Routable, table: ConnectionTable, previous: Address | undefined): Route {
+/**
+ * `previous` is the neighbour that the packet came from, undefined at its source. With lookahead the way is shorter; who
+ * delivers is the same.
+ */
+export function route(
+  packet: Routable,
+  table: ConnectionTable,
+  previous: Address | undefined,
+  lookahead = false,
+): Route {
   const { destination, mode } = packet
   if (packet.hops > packet.ttl) return drop('hops')
   if (!isNodeAddress(destination)) return turn(packet, table)
@@ -41,15 +49,15 @@ export function route(packet: Routable, table: ConnectionTable, previous: Addres
   if (table.get(destination)) return onward(mode, destination)
   switch (mode) {
     case 'greedy':
-      return descend(packet, table)
+      return descend(packet, table, previous, lookahead)
     case 'last':
-      return packet.hops === packet.ttl ? deliver() : descend(packet, table)
+      return packet.hops === packet.ttl ? deliver() : descend(packet, table, previous, lookahead)
     case 'annealing':
-      return anneal(packet, table, previous)
+      return anneal(packet, table, previous, lookahead)
     case 'path':
-      return { ...anneal(packet, table, previous), deliver: true, dropped: undefined }
+      return { ...anneal(packet, table, previous, lookahead), deliver: true, dropped: undefined }
     case 'exact': {
-      const { next, dropped } = anneal(packet, table, previous)
+      const { next, dropped } = anneal(packet, table, previous, lookahead)
       return next ? forward(next) : drop(dropped ?? 'nobody-there')
     }
   }
@@ -64,13 +72,14 @@ function turn(packet: Routable, table: ConnectionTable): Route {
   return next ? onward(packet.mode, next) : drop('nobody-there')
 }
 
-function descend(packet: Routable, table: ConnectionTable): Route {
+function descend(packet: Routable, table: ConnectionTable, previous: Address | undefined, lookahead: boolean): Route {
   const nearest = table.nearestTo(packet.destination)
-  return nearest === table.self ? deliver() : forward(nearest)
+  if (nearest === table.self) return deliver()
+  return forward(lookahead ? table.lookahead().choose(packet.destination, nearest, previous, packet.hops) : nearest)
 }
 
 /** Delivered on either side of the hole; each side hands it to the other, and never back to where it came from. */
-function anneal(packet: Routable, table: ConnectionTable, previous: Address | undefined): Route {
+function anneal(packet: Routable, table: ConnectionTable, previous: Address | undefined, lookahead: boolean): Route {
   const { self } = table
   const { destination } = packet
   const [left] = table.neighboursOf(destination, 'left', 1)
@@ -88,6 +97,8 @@ function anneal(packet: Routable, table: ConnectionTable, previous: Address | un
     }
   }
   const closer = nearer(destination, left, right)
+  const ahead = lookahead ? table.lookahead().choose(destination, closer, previous, packet.hops) : closer
+  if (ahead !== previous) return forward(ahead)
   const further = closer === left ? right : left
   const next = closer === previous ? further : closer
   return next === previous ? drop('nobody-there') : forward(next)

@@ -13,7 +13,7 @@
  */
 import { type Address, isBetween } from './address.ts'
 import type { Connection } from './connection.ts'
-import type { Connector, PlaceAnswer } from './connector.ts'
+import type { Connector, SeekAnswer } from './connector.ts'
 import type { NodeCore } from './node-core.ts'
 import { countKnown } from './ring-size.ts'
 import { hasRole, NEAR, SHORTCUT, withoutRole, withRole } from './role.ts'
@@ -163,7 +163,7 @@ export class ShortcutOverlord {
     }
     const asking: State = { name: 'asking', sinceMs: nowMs, size }
     this.state = asking
-    this.connector.seekPlace(target, SHORTCUT, (answer) => {
+    this.connector.seek(target, 'greedy', SHORTCUT, (answer) => {
       if (this.state === asking) this.onAnswer(asking, answer)
     })
   }
@@ -176,7 +176,7 @@ export class ShortcutOverlord {
     return left !== undefined && right !== undefined && isBetween(place, right, left)
   }
 
-  private onAnswer(asking: Extract<State, { name: 'asking' }>, answer: PlaceAnswer | undefined): void {
+  private onAnswer(asking: Extract<State, { name: 'asking' }>, answer: SeekAnswer | undefined): void {
     const { nowMs, table } = this.core
     if (!answer || answer.full) {
       this.fail(answer ? 'has enough' : 'no answer', answer !== undefined)

@@ -3,6 +3,7 @@
  * since all that applications send and receive passes here.
  */
 import { ADDRESS_BYTES, type Address, addressFromBytes, classOf, writeAddress } from './address.ts'
+import { ByteReader, ByteWriter } from './bytes.ts'
 import { NOBODY } from './wire-fields.ts'
 
 export type Content =
@@ -88,6 +89,26 @@ function readBroadcast(bytes: Uint8Array, offset: number): Content | undefined {
   if ([origin, after, until].some((address) => classOf(address) !== 0)) return undefined
   const data = bytes.subarray(offset + BROADCAST_HEAD_BYTES)
   return { type: 'broadcast', origin, id, after: after === NOBODY ? undefined : after, until, data }
+}
+
+export type StreamAck = { ackStream: number; ack: number }
+
+export function encodeStreamAck(ack: StreamAck): Uint8Array {
+  return new ByteWriter(8).u32(ack.ackStream).u32(ack.ack).finish()
+}
+
+export function decodeStreamAck(payload: Uint8Array): StreamAck | undefined {
+  const reader = new ByteReader(payload)
+  const ack = { ackStream: reader.u32(), ack: reader.u32() }
+  return reader.complete ? ack : undefined
+}
+
+export function encodeReset(stream: number): Uint8Array {
+  return new ByteWriter(4).u32(stream).finish()
+}
+
+export function decodeReset(payload: Uint8Array): number | undefined {
+  return payload.length === 4 ? new ByteReader(payload).u32() : undefined
 }
 
 function writeU32(value: number, into: Uint8Array, offset: number): void {

@@ -8,7 +8,7 @@ import { ALL_ROLES, type RoleBits } from './role.ts'
 export const MAX_ENDPOINTS = 8
 /** Neighbours named in one status: four on either side of whom it is sent to. */
 export const MAX_NEIGHBOURS = 8
-/** Forwarders named at once (Brunet, RelayTransportAddress: 16). */
+/** Addresses of other nodes named at once: forwarders (Brunet, RelayTransportAddress: 16), or links beside a status's. */
 export const MAX_ADDRESSES = 16
 
 /** In the place of an address: whoever is there, or none. */
@@ -41,37 +41,31 @@ export function readEndpoints(reader: ByteReader): Endpoint[] {
   return endpoints
 }
 
-export function writeAddresses(writer: ByteWriter, addresses: readonly Address[]): void {
-  const sent = addresses.slice(0, MAX_ADDRESSES)
+export function writeAddresses(writer: ByteWriter, addresses: readonly Address[], max = MAX_ADDRESSES): void {
+  const sent = addresses.slice(0, max)
   writer.u8(sent.length)
   for (const address of sent) writer.address(address)
 }
 
-export function readAddresses(reader: ByteReader): Address[] {
+export function readAddresses(reader: ByteReader, max = MAX_ADDRESSES): Address[] {
   const count = reader.u8()
-  if (count > MAX_ADDRESSES) reader.failed = true
+  if (count > max) reader.failed = true
   const addresses: Address[] = []
   for (let index = 0; index < count && !reader.failed; index++) addresses.push(reader.nodeAddress())
   return addresses
 }
 
 export function writeStatus(writer: ByteWriter, status: Status): void {
-  const neighbours = status.neighbours.slice(0, MAX_NEIGHBOURS)
   writer
     .u8(status.roles)
     .u8(status.hidden ? 1 : 0)
     .u16(Math.min(status.size, 65_535))
-    .u8(neighbours.length)
-  for (const neighbour of neighbours) writer.address(neighbour)
+  writeAddresses(writer, status.neighbours, MAX_NEIGHBOURS)
 }
 
 export function readStatus(reader: ByteReader): Status {
   const roles = (reader.u8() & ALL_ROLES) as RoleBits
   const flags = reader.u8()
   const size = reader.u16()
-  const count = reader.u8()
-  if (count > MAX_NEIGHBOURS) reader.failed = true
-  const neighbours: Address[] = []
-  for (let index = 0; index < count && !reader.failed; index++) neighbours.push(reader.nodeAddress())
-  return { roles, hidden: (flags & 1) === 1, size, neighbours }
+  return { roles, hidden: (flags & 1) === 1, size, neighbours: readAddresses(reader, MAX_NEIGHBOURS) }
 }

@@ -87,6 +87,7 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ type: typed('goodbye') }),
   fc.record({ type: typed('endpoints'), endpoints }),
   fc.record({ type: typed('data'), data: streamData }),
+  fc.record({ type: typed('links'), links: fc.array(address, { maxLength: MAX_ADDRESSES }) }),
   fc.record({
     type: typed('tunnel'),
     kind: fc.constantFrom('frame', 'close'),

@@ -22,6 +22,7 @@
  *              from address, to address, frame                                                       cannot reach
  *   13 no-tunnel  to address                                                                         we cannot either
  *   14 forwarders  wanted u8 (1: answer with yours), addresses                                       for tunnels to us
+ *   15 links   addresses                               ring links that our status does not name, seconds after a change
  *
  *   addresses = count u8, address…
  *   endpoints = count u8, text…                status = roles u8, flags u8 (1 hidden), size u16, count u8, address…
@@ -72,7 +73,16 @@ export {
   type Reply,
   type Request,
 } from './connect-payload.ts'
-export { type Content, decodeStreamData, type StreamData } from './stream-data.ts'
+export {
+  type Content,
+  decodeReset,
+  decodeStreamAck,
+  decodeStreamData,
+  encodeReset,
+  encodeStreamAck,
+  type StreamAck,
+  type StreamData,
+} from './stream-data.ts'
 export { MAX_ADDRESSES, MAX_ENDPOINTS, MAX_NEIGHBOURS, type Status } from './wire-fields.ts'
 
 export const WIRE_VERSION = 0
@@ -149,6 +159,7 @@ export type Frame =
   | TunnelFrame
   | { type: 'no-tunnel'; to: Address }
   | { type: 'forwarders'; wanted: boolean; addresses: Address[] }
+  | { type: 'links'; links: Address[] }
   | Packet
 
 const FRAMES = [
@@ -167,6 +178,7 @@ const FRAMES = [
   'tunnel',
   'no-tunnel',
   'forwarders',
+  'links',
 ] as const
 /** Where a packet's hop count stands, so that it can be forwarded without being encoded again. */
 export const HOPS_OFFSET = 2
@@ -215,6 +227,9 @@ export function encodeFrame(frame: Frame): Uint8Array {
       break
     case 'endpoints':
       writeEndpoints(writer, frame.endpoints)
+      break
+    case 'links':
+      writeAddresses(writer, frame.links)
       break
     case 'data': {
       const encoded = encodeForStream(frame.data.content, (bytes) => new Uint8Array(bytes))
@@ -337,6 +352,8 @@ function readFrame(type: Exclude<Frame['type'], 'data'>, reader: ByteReader): Fr
       const wanted = reader.u8() === 1
       return { type, wanted, addresses: readAddresses(reader) }
     }
+    case 'links':
+      return { type, links: readAddresses(reader) }
     case 'packet': {
       const mode = MODES[reader.u8()]
       const hops = reader.u8()
@@ -350,8 +367,6 @@ function readFrame(type: Exclude<Frame['type'], 'data'>, reader: ByteReader): Fr
 }
 
 // ------------------------------------------------------------------------------------------ packet payloads
-
-export type StreamAck = { ackStream: number; ack: number }
 
 /** What is sent in bulk is copied once and never more: in front of the data there is room for either head. */
 export function encodeForStream(content: Content, roomFor: (bytes: number) => Uint8Array): Uint8Array {
@@ -377,22 +392,4 @@ export function asDataPacket(
   header.address(route.source).address(route.destination)
   writeStreamHead(head, encoded, PACKET_HEADER_BYTES)
   return encoded
-}
-
-export function encodeStreamAck(ack: StreamAck): Uint8Array {
-  return new ByteWriter(8).u32(ack.ackStream).u32(ack.ack).finish()
-}
-
-export function decodeStreamAck(payload: Uint8Array): StreamAck | undefined {
-  const reader = new ByteReader(payload)
-  const ack = { ackStream: reader.u32(), ack: reader.u32() }
-  return reader.complete ? ack : undefined
-}
-
-export function encodeReset(stream: number): Uint8Array {
-  return new ByteWriter(4).u32(stream).finish()
-}
-
-export function decodeReset(payload: Uint8Array): number | undefined {
-  return payload.length === 4 ? new ByteReader(payload).u32() : undefined
 }

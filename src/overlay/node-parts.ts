@@ -1,0 +1,150 @@
+/**
+ * NodeParts: the parts of a node, and which of them tells which other what. What concerns the node as a whole is told to
+ * the node.
+ */
+import type { Address } from './address.ts'
+import { Broadcast } from './broadcast.ts'
+import { Connector } from './connector.ts'
+import type { Input } from './effects.ts'
+import { FrameIntake } from './frame-intake.ts'
+import { Keepalive } from './keepalive.ts'
+import { LeafOverlord } from './leaf-overlord.ts'
+import { LinkKeeper, type LinkKeeperEvents } from './link-keeper.ts'
+import { LinkReporter } from './link-reporter.ts'
+import { Linker, type LinkFailure } from './linker.ts'
+import { pathTo } from './message-path.ts'
+import { MessageStreams } from './message-streams.ts'
+import { NearOverlord } from './near-overlord.ts'
+import type { NodeCore } from './node-core.ts'
+import { OnDemandOverlord } from './on-demand-overlord.ts'
+import { PacketSwitch } from './packet-switch.ts'
+import { PartSchedule } from './part-schedule.ts'
+import { Requests } from './requests.ts'
+import { hasRole, ON_DEMAND, type RoleBits, SHORTCUT } from './role.ts'
+import { ShortcutOverlord } from './shortcut-overlord.ts'
+import { StatusReporter } from './status-reporter.ts'
+import { TUNNEL, TunnelChannels } from './tunnel-channels.ts'
+import { TunnelOverlord } from './tunnel-overlord.ts'
+import { Upgrader } from './upgrader.ts'
+
+export interface NodePartsEvents extends LinkKeeperEvents {
+  linkFailed(failure: LinkFailure): void
+  /** Somebody names these neighbours, other than before. */
+  named(neighbours: readonly Address[]): void
+  /** An input that tunnels bring about, to be handled when the one in hand is done with. */
+  later(input: Input): void
+}
+
+export class NodeParts {
+  readonly linker: Linker
+  readonly linkKeeper: LinkKeeper
+  readonly keepalive: Keepalive
+  readonly packets: PacketSwitch
+  readonly intake: FrameIntake
+  readonly requests: Requests
+  readonly connector: Connector
+  readonly leafOverlord: LeafOverlord
+  readonly nearOverlord: NearOverlord
+  readonly shortcutOverlord: ShortcutOverlord
+  readonly onDemandOverlord: OnDemandOverlord
+  readonly upgrader: Upgrader
+  readonly tunnels: TunnelChannels
+  readonly tunnelOverlord: TunnelOverlord
+  readonly reporter: StatusReporter
+  readonly linkReporter: LinkReporter
+  readonly streams: MessageStreams
+  readonly broadcast: Broadcast
+  /** Of all parts but the streams, which most inputs concern. */
+  readonly schedule: PartSchedule
+
+  constructor(core: NodeCore, events: NodePartsEvents) {
+    this.linkKeeper = new LinkKeeper(core, {
+      joined: events.joined,
+      rerouted: events.rerouted,
+      lost: events.lost,
+    })
+    this.linker = new Linker(core, {
+      linked: (link) => this.linkKeeper.onLinked(link),
+      failed: events.linkFailed,
+    })
+    this.keepalive = new Keepalive(core, {
+      silent: (connection, channel) => {
+        core.count('link: fell silent')
+        core.emit({ type: 'close', channel, reason: 'silent' })
+        this.linkKeeper.onChannelLost(connection, channel)
+      },
+    })
+    this.packets = new PacketSwitch(core, { delivered: (packet) => this.intake.onPacket(packet) })
+    this.requests = new Requests(core.config.profile.request)
+    this.connector = new Connector(core, this.linker, this.requests, {
+      forwardersFor: (far) => this.tunnelOverlord.namedTo(far),
+      wanted: (address, role, forwarders) => this.tunnelOverlord.want(address, role, forwarders),
+      admits: (role) => this.admits(role),
+    })
+    this.leafOverlord = new LeafOverlord(core, this.linker)
+    this.nearOverlord = new NearOverlord(core, this.connector, () => this.leafOverlord.known)
+    this.shortcutOverlord = new ShortcutOverlord(core, this.connector)
+    this.onDemandOverlord = new OnDemandOverlord(core, this.connector)
+    this.upgrader = new Upgrader(core, this.linker)
+    this.tunnels = new TunnelChannels(core, {
+      later: events.later,
+      arrived: (channel, endpoint) => this.linker.handleArrived(channel, endpoint, TUNNEL),
+      frame: (channel, bytes) => this.intake.handle(channel, bytes),
+      named: (far) => this.tunnelOverlord.namedBy(far),
+      rerouted: (far) => this.streams.pathChanged(far),
+    })
+    this.tunnelOverlord = new TunnelOverlord(core, this.linker, this.connector, (connection) =>
+      this.upgrader.isHopeless(connection),
+    )
+    this.reporter = new StatusReporter(core)
+    this.linkReporter = new LinkReporter(core)
+    this.streams = new MessageStreams(core, {
+      pathTo: (address) => pathTo(core.table, address),
+      received: (from, content) => {
+        if (content.type === 'broadcast') this.broadcast.received(content)
+        else {
+          this.onDemandOverlord.received(from)
+          core.emit({ type: 'deliver', from, data: content.data, broadcast: false })
+        }
+      },
+      sent: (to, bytes) => {
+        if (this.onDemandOverlord.sent(to, bytes)) this.schedule.forget()
+      },
+      settled: (to, broadcast, ticket, failure) => {
+        if (broadcast) this.broadcast.settled(to, broadcast, failure !== undefined)
+        else if (ticket !== undefined) core.emit({ type: 'settle', ticket, failure })
+      },
+    })
+    this.broadcast = new Broadcast(core, {
+      hand: (to, content) => this.streams.send(to, content, undefined),
+      deliver: (from, data) => core.emit({ type: 'deliver', from, data, broadcast: true }),
+      done: (ticket) => core.emit({ type: 'settle', ticket, failure: undefined }),
+    })
+    const { linker, linkKeeper, keepalive, packets, connector, requests, streams, tunnels, tunnelOverlord } = this
+    this.intake = new FrameIntake(
+      core,
+      { linker, linkKeeper, keepalive, packets, connector, requests, streams, tunnels, tunnelOverlord },
+      { named: events.named },
+    )
+    this.schedule = new PartSchedule([
+      this.linker,
+      this.keepalive,
+      this.linkKeeper,
+      this.requests,
+      this.connector,
+      this.leafOverlord,
+      this.nearOverlord,
+      this.shortcutOverlord,
+      this.onDemandOverlord,
+      this.upgrader,
+      this.tunnelOverlord,
+      this.reporter,
+      this.linkReporter,
+    ])
+  }
+
+  private admits(role: RoleBits): boolean {
+    if (hasRole(role, SHORTCUT)) return this.shortcutOverlord.admits()
+    return !hasRole(role, ON_DEMAND) || this.onDemandOverlord.admits()
+  }
+}
