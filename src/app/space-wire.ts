@@ -17,7 +17,7 @@ export const MAX_TEXT_LENGTH = 4_000
 /** A text of `MAX_TEXT_LENGTH` three-byte characters, and room for the JSON around it. */
 export const MAX_MESSAGE_BYTES = 16_384
 /** A guess: more links than a member of a drawable ring has. */
-export const MAX_ADDRESSES = 64
+export const MAX_LINKS = 64
 const MAX_ID_LENGTH = 64
 
 export type MemberLink = { to: Address; kind: ChannelKind }
@@ -71,7 +71,7 @@ export function decodeSpaceMessage(bytes: Uint8Array): SpaceMessage | { type: 'd
 function readLinks(value: unknown): MemberLink[] {
   if (!Array.isArray(value)) return []
   const links: MemberLink[] = []
-  for (const item of value.slice(0, MAX_ADDRESSES) as unknown[]) {
+  for (const item of value.slice(0, MAX_LINKS) as unknown[]) {
     if (typeof item !== 'object' || item === null) continue
     const { to, kind } = item as Record<string, unknown>
     const address = typeof to === 'string' ? parseAddress(to) : undefined

@@ -7,7 +7,7 @@
 import type { Address } from '../overlay/address.ts'
 import type { PeerEvent, Ring, RingState, ServiceState, Snapshot } from '../peer/ring.ts'
 import { People, type Person } from './people.ts'
-import { decodeSpaceMessage, encodeSpaceMessage, MAX_ADDRESSES, type MemberLink, type SpaceMessage } from './space-wire.ts'
+import { decodeSpaceMessage, encodeSpaceMessage, MAX_LINKS, type MemberLink, type SpaceMessage } from './space-wire.ts'
 
 /** A guess: as much as anybody scrolls back. */
 export const MAX_MESSAGES = 500
@@ -203,7 +203,7 @@ export class Space {
 
   #hello(): Extract<SpaceMessage, { type: 'hello' }> {
     const links: MemberLink[] = [...this.ring.peers.values()]
-      .slice(0, MAX_ADDRESSES)
+      .slice(0, MAX_LINKS)
       .map(({ address, kind }) => ({ to: address, kind }))
     return { type: 'hello', seq: this.#nextSeq(), name: this.name, links }
   }

@@ -134,7 +134,7 @@ export class Connector {
     let payload = this.requests.earlierAnswer(packet.source, request.id, this.core.nowMs)
     if (!payload) {
       const isLinked = this.core.table.get(packet.source) !== undefined
-      const full = !isLinked && !this.events.admits(request.role)
+      const full = !this.events.admits(request.role)
       payload = encodeReply({
         id: request.id,
         endpoints: [...this.core.endpoints],

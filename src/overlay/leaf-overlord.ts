@@ -5,7 +5,7 @@
  *
  *   seeking   rounds, at growing delays: at most ten candidates each, drawn at random without repetition.
  *             Elders are dialled at once. Those who came after us dial us, so we give them a grace first.
- *   settled   one candidate that we have no link to, every half minute or so: in a ring that is whole it costs one link;
+ *   settled   one candidate that we have no link to, now and then: in a ring that is whole it costs one link;
  *             when there are two rings it makes them one. After strangers have appeared, one of them soon, by as many
  *             nodes as it takes: newcomers join by themselves, the members of another ring do not.
  *
@@ -29,6 +29,8 @@ const SUSPECT_MS = 1_000
 const LEAF_KEPT_MS = 5_000
 /** How many of a ring's nodes dial a stranger that appeared: enough that one of them gets through. A guess. */
 const PROBES_PER_STRANGER = 3
+/** How many of a ring's nodes dial somebody they have no link to in each span of `settledProbeMs`. A guess. */
+const SETTLED_PROBERS = 10
 
 type Candidate = { endpoint: Endpoint; dialAfterMs: number }
 
@@ -207,7 +209,10 @@ export class LeafOverlord {
 
   private nextProbeMs(): number | undefined {
     const { settledProbeMs } = this.profile
-    return settledProbeMs === undefined ? undefined : this.core.nowMs + this.fuzzy(settledProbeMs)
+    if (settledProbeMs === undefined) return undefined
+    // It is the ring that looks for another one: the more nodes it has, the less each need do.
+    const share = Math.max(1, this.core.table.estimateSize(this.core.config.perSide) / SETTLED_PROBERS)
+    return this.core.nowMs + this.fuzzy(share * settledProbeMs)
   }
 
   private roundDelayMs(): number {

@@ -132,21 +132,27 @@ export class ShortcutOverlord {
   private get tooFew(): boolean {
     if (!this.connected) return false
     const others = this.core.table.structured().length - this.drawn.size
-    return this.drawn.size - this.outdated.length < Math.min(this.wanted, this.size - 1 - others)
+    return this.drawn.size - this.outdatedCount < Math.min(this.wanted, this.size - 1 - others)
   }
 
   private get hasSurplus(): boolean {
     const excess = this.drawn.size > MAX_OWN_PER_WANTED * this.wanted
-    return this.connected && (excess || (this.outdated.length > 0 && !this.tooFew))
+    return this.connected && (excess || (this.outdatedCount > 0 && !this.tooFew))
   }
 
   private get trimAtMs(): number {
     return this.quietSinceMs + this.core.config.profile.trimDelayMs
   }
 
-  private get outdated(): Address[] {
+  private get outdatedCount(): number {
+    let count = 0
+    for (const then of this.drawn.values()) if (this.isOutdated(then)) count++
+    return count
+  }
+
+  private isOutdated(then: number): boolean {
     const { size } = this
-    return [...this.drawn].filter(([, then]) => size >= 2 * then || 2 * size <= then).map(([address]) => address)
+    return size >= 2 * then || 2 * size <= then
   }
 
   private ask(): void {
@@ -220,7 +226,7 @@ export class ShortcutOverlord {
 
   /** One at a time: the outdated first, else any. */
   private trim(): void {
-    const { outdated } = this
+    const outdated = [...this.drawn.keys()].filter((address) => this.isOutdated(this.drawn.get(address) as number))
     const candidates = outdated.length > 0 ? outdated : [...this.drawn.keys()]
     const victim = candidates[Math.floor(this.core.random() * candidates.length)] as Address
     const connection = this.core.table.get(victim)

@@ -103,6 +103,9 @@ export function name({ tables }: Ring): void {
 
 export type Journey = { delivered: Address[]; forwards: number; dropped: Drop | undefined; visited: Address[] }
 
+/** More than any hop limit allows. */
+const MAX_HOPS = 1_000
+
 /** Who delivers a packet, and how often it was handed on. */
 export function send(
   { tables }: Pick<Ring, 'tables'>,
@@ -121,6 +124,7 @@ export function send(
     if (deliver) journey.delivered.push(at)
     journey.dropped = dropped
     if (!next) return journey
+    if (hops > MAX_HOPS) throw new Error('runs in a circle')
     journey.forwards++
     journey.visited.push(next)
     previous = at

@@ -11,7 +11,7 @@ export type TimerProfile = {
   roundDelaysMs: readonly number[]
   /** How long one who came after us may take to dial us, before we dial it. */
   newcomerGraceMs: number
-  /** How often a connected node dials somebody that it has no link to; undefined: never. */
+  /** How often a connected node of a small ring dials somebody that it has no link to; undefined: never. */
   settledProbeMs: number | undefined
   /** How soon after the appearance of strangers a connected node may dial one of them; undefined: never. */
   strangerProbeMs: number | undefined

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { SHORTCUT } from '../overlay/role.ts'
 import { seeds } from './seeds.ts'
 import { World } from './world.ts'
 
@@ -35,9 +36,11 @@ describe('nodes that start together become one ring', () => {
         world.run(60_000)
         expect({ seed, why: world.whyNoRing() }).toEqual({ seed, why: undefined })
       }
-      // Near links are trimmed above four a side; of shortcuts three are our own and at most six those of others.
-      const degrees = world.nodes.map(({ node }) => node.table.size)
-      expect(Math.max(...degrees)).toBeLessThanOrEqual(2 * 4 + 3 + 6 + 2)
+      // Links that are shortcuts and nothing else have bounds of their own.
+      const degrees = world.nodes.map(
+        ({ node }) => [...node.table.all()].filter(({ allRoles }) => allRoles !== SHORTCUT).length,
+      )
+      expect(Math.max(...degrees)).toBeLessThanOrEqual(16)
     }
   })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { SendFailure } from '../overlay/effects.ts'
 import type { NodeConfig } from '../overlay/node-config.ts'
-import { hasRole, ON_DEMAND } from '../overlay/role.ts'
+import { hasRole, NO_ROLES, ON_DEMAND } from '../overlay/role.ts'
 import { MODERN } from '../overlay/timer-profile.ts'
 import { seeds } from './seeds.ts'
 import { type Inhabitant, World } from './world.ts'
@@ -14,9 +14,9 @@ type Pair = { world: World; from: Inhabitant; to: Inhabitant }
 /** A ring at rest, and two of its nodes that have no link. */
 function pair(seed: number, behaviour: Partial<NodeConfig> = {}): Pair {
   const world = new World({ seed, behaviour })
-  world.addMany(24)
+  world.addMany(20)
   world.runUntil(() => world.isOneRing, LIMIT_MS)
-  world.run(60_000)
+  world.run(45_000)
   for (const from of world.nodes) {
     const to = world.nodes.find((other) => other !== from && !from.node.table.get(other.address))
     if (to) return { world, from, to }
@@ -27,25 +27,30 @@ function pair(seed: number, behaviour: Partial<NodeConfig> = {}): Pair {
 const numbered = (number: number) => new Uint8Array(new Uint32Array([number]).buffer)
 const numberIn = (data: Uint8Array) => new Uint32Array(data.slice().buffer)[0] as number
 const linkOf = ({ from, to }: Pair) => from.node.table.get(to.address)
+/** Whether either holds a link for the sake of traffic. */
+const isHeld = ({ from, to }: Pair) => {
+  const ends = [from.node.table.get(to.address), to.node.table.get(from.address)]
+  return ends.some((end) => hasRole(end?.roles ?? NO_ROLES, ON_DEMAND))
+}
 const flush = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 describe('traffic between two nodes that have no link', () => {
   test('makes one, and no message is lost, doubled or out of order when it moves there', async () => {
-    for (const seed of seeds(4)) {
+    for (const seed of seeds(2)) {
       const scene = pair(seed)
       const { world, from, to } = scene
       const failures: (SendFailure | undefined)[] = []
-      for (let number = 0; number < 500; number++) {
+      for (let number = 0; number < 300; number++) {
         void from.driver.send(to.address, numbered(number)).then((failure) => failures.push(failure))
         world.run(10)
       }
       expect({ seed, kind: linkOf(scene)?.active?.kind }).toEqual({ seed, kind: 'direct' })
       world.run(5_000)
       await flush()
-      expect(to.delivered.map(({ data }) => numberIn(data))).toEqual(Array.from({ length: 500 }, (_, index) => index))
-      expect(failures).toEqual(Array(500).fill(undefined))
+      expect(to.delivered.map(({ data }) => numberIn(data))).toEqual(Array.from({ length: 300 }, (_, index) => index))
+      expect(failures).toEqual(Array(300).fill(undefined))
       const roles = [linkOf(scene)?.roles, to.node.table.get(from.address)?.roles]
-      for (const held of roles) expect(hasRole(held as never, ON_DEMAND)).toBe(true)
+      for (const held of roles) expect(hasRole(held ?? NO_ROLES, ON_DEMAND)).toBe(true)
     }
   })
 
@@ -53,7 +58,7 @@ describe('traffic between two nodes that have no link', () => {
     const scene = pair(1)
     for (let count = 0; count < 2; count++) void scene.from.driver.send(scene.to.address, new Uint8Array(9_000))
     scene.world.run(3_000)
-    expect(linkOf(scene)).toBeDefined()
+    expect(isHeld(scene)).toBe(true)
   })
 
   test('makes none while it is a message now and then, or is not meant to', () => {
@@ -61,16 +66,16 @@ describe('traffic between two nodes that have no link', () => {
     for (let count = 0; count < 20; count++) {
       void now.from.driver.send(now.to.address, numbered(count))
       now.world.run(2_000)
-      expect(linkOf(now)).toBeUndefined()
+      expect(isHeld(now)).toBe(false)
     }
     const off = pair(1, { onDemand: false })
     for (let count = 0; count < 200; count++) void off.from.driver.send(off.to.address, numbered(count))
     off.world.run(20_000)
-    expect(linkOf(off)).toBeUndefined()
+    expect(isHeld(off)).toBe(false)
     expect(off.to.delivered).toHaveLength(200)
   })
 
-  test('keeps its link while it goes either way, and loses it when it rests; the ring stays whole', () => {
+  test('keeps its link while it goes either way, and gives it up when it rests; the ring stays whole', () => {
     for (const seed of seeds(2)) {
       const scene = pair(seed)
       const { world, from, to } = scene
@@ -83,7 +88,8 @@ describe('traffic between two nodes that have no link', () => {
         void to.driver.send(from.address, numbered(count))
       }
       world.run(IDLE_MS + 10_000)
-      expect({ seed, linked: linkOf(scene) !== undefined }).toEqual({ seed, linked: false })
+      // Another role may keep it: a probe of rendezvous has met it, or a shortcut fell on it.
+      expect({ seed, held: isHeld(scene) }).toEqual({ seed, held: false })
       expect(world.whyNoRing()).toBeUndefined()
       expect(from.delivered.map(({ data }) => numberIn(data))).toEqual([0, 1, 2, 3])
     }
@@ -97,7 +103,8 @@ describe('traffic between two nodes that have no link', () => {
       void from.driver.send(to.address, numbered(count))
       world.run(30)
     }
-    expect(linkOf(scene)).toBeUndefined()
+    world.run(2_000)
+    expect(isHeld(scene)).toBe(false)
     expect(from.node.counters.get('on demand: no link')).toBe(1)
     expect(to.delivered).toHaveLength(300)
   })
