@@ -124,7 +124,6 @@ export class World {
       { address, incarnation, namespace, transports, ...this.options.behaviour },
       seededRandom(Math.floor(this.random() * 2 ** 32)),
     )
-    if (this.options.witness) observe(node, name, this.options.witness)
     const delivered: Delivery[] = []
     const { onDelivery, traced } = this.options
     const deliver = (from: Address, data: Uint8Array, broadcast: boolean) => {
@@ -141,6 +140,7 @@ export class World {
       inhabitant.transports.push(transport)
       driver.addTransport(transport)
     }
+    observe(inhabitant, this.options.witness)
     this.live()
     this.inhabitants.set(name, inhabitant)
     this.byAddress.set(address, inhabitant)
@@ -273,11 +273,27 @@ export class World {
   }
 }
 
-function observe(node: Node, name: string, witness: NonNullable<WorldOptions['witness']>): void {
+/** What a node of a world throws: one of its invariants is broken. */
+export class NodeBroken extends Error {
+  readonly inhabitant: Inhabitant
+
+  constructor(inhabitant: Inhabitant, cause: unknown) {
+    super(`${inhabitant.name} threw: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    this.name = 'NodeBroken'
+    this.inhabitant = inhabitant
+  }
+}
+
+function observe(inhabitant: Inhabitant, witness: WorldOptions['witness']): void {
+  const { node, name } = inhabitant
   const handle = node.handle.bind(node)
   node.handle = (input, nowMs) => {
-    const effects = handle(input, nowMs)
-    witness(name, input, effects, nowMs)
-    return effects
+    try {
+      const effects = handle(input, nowMs)
+      witness?.(name, input, effects, nowMs)
+      return effects
+    } catch (cause) {
+      throw new NodeBroken(inhabitant, cause)
+    }
   }
 }
