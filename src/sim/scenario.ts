@@ -5,8 +5,9 @@
  */
 import type { TimerProfile } from '../overlay/timer-profile.ts'
 import type { Nat } from './nat.ts'
+import { NodeBroken } from './observed-node.ts'
 import { Reachability } from './reachability.ts'
-import { type Inhabitant, NodeBroken, RELAY_DETOUR, World, type WorldOptions } from './world.ts'
+import { type Inhabitant, RELAY_DETOUR, World, type WorldOptions } from './world.ts'
 
 export type ScenarioOptions = {
   nodes: number
