@@ -1,19 +1,21 @@
 /** ProgressBar: a line that is drawn over on a terminal; elsewhere, as in a log, a new line now and then. */
-import type { WriteStream } from 'node:tty'
-
 export type ProgressBar = { show(done: number, what: string): void; end(): void }
 
 const WIDTH = 30
 const REDRAWN_MS = 100
 const LOGGED_MS = 10_000
 
-export function progressBar(stream: Pick<WriteStream, 'isTTY' | 'write'>, name: string): ProgressBar {
+export function progressBar(
+  stream: { isTTY?: boolean; write(text: string): unknown },
+  name: string,
+  clock: () => number = () => performance.now(),
+): ProgressBar {
   const everyMs = stream.isTTY ? REDRAWN_MS : LOGGED_MS
-  let shownAtMs = performance.now()
+  let shownAtMs = clock()
   let drawn = false
   return {
     show(done, what) {
-      const nowMs = performance.now()
+      const nowMs = clock()
       if (nowMs < shownAtMs + everyMs) return
       shownAtMs = nowMs
       const percent = `${Math.floor(100 * done)}`.padStart(3)

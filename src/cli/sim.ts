@@ -3,7 +3,7 @@
  * and the seed that repeats it. When a promise is broken it exits with 1 and prints the trace that leads to it, which it
  * gets by running the same seed again with the nodes concerned watched.
  */
-import type { Failure, Outcome } from '../sim/scenario.ts'
+import { type Failure, runScenario } from '../sim/scenario.ts'
 import { progressBar } from './progress-bar.ts'
 import { RunCost } from './run-cost.ts'
 import { parseSim, SimOptionError, type SimRequest, simUsage } from './sim-options.ts'
@@ -25,7 +25,7 @@ if (words.includes('--help') || words.includes('-h')) {
 async function simulate({ scenario, entry, options, json }: SimRequest): Promise<number> {
   const bar = progressBar(process.stderr, scenario)
   const cost = new RunCost()
-  const outcome = await entry.run(options, bar.show)
+  const outcome = await runScenario(entry.run, options, bar.show)
   const measuredCost = cost.read(outcome)
   bar.end()
   const asked = { ...Object.fromEntries(Object.keys(entry.takes).map((key) => [key, plain(options, key)])) }
@@ -49,7 +49,7 @@ async function printTrace(failure: Failure, { scenario, entry, options }: SimReq
   console.error(`${scenario}, seed ${options.seed}: ${failure.why}`)
   if (names.size === 0) return
   const bar = progressBar(process.stderr, 'again, with a trace')
-  const again: Outcome = await entry.run({ ...options, traced: names }, bar.show)
+  const again = await runScenario(entry.run, { ...options, traced: names }, bar.show)
   bar.end()
   for (const { name, address, driver } of again.failure?.concerned ?? []) {
     console.error(`\n${name}, ${address}`)

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { Effect, Input } from '../overlay/effects.ts'
 import { ChurnModel } from './churn-model.ts'
+import { runScenario, type ScenarioOptions } from './scenario.ts'
 import { World } from './world.ts'
 
 /** Of everything that each node was given and gave back, bytes and times and all. */
@@ -35,4 +36,23 @@ describe('a world', () => {
     })
     expect(totals[0]).toEqual(totals[1])
   })
+})
+
+test('a node that breaks an invariant of its own ends its scenario, and is the one whose trace is asked for', async () => {
+  const broken = async () => {
+    const world = new World({ seed: 1 })
+    const [, second] = world.startTogether(3)
+    if (second) {
+      Object.defineProperty(second.node.table, 'size', {
+        get: () => {
+          throw new Error('no table')
+        },
+      })
+    }
+    world.run(1_000)
+    return { figures: {}, failure: undefined, events: 0, virtualMs: 0 }
+  }
+  const { failure } = await runScenario(broken, {} as ScenarioOptions, () => undefined)
+  expect(failure?.why).toBe('n2 threw: no table')
+  expect(failure?.concerned.map(({ name }) => name)).toEqual(['n2'])
 })

@@ -5,6 +5,7 @@
  */
 import type { TimerProfile } from '../overlay/timer-profile.ts'
 import type { Nat } from './nat.ts'
+import { NodeBroken } from './observed-node.ts'
 import { Reachability } from './reachability.ts'
 import { type Inhabitant, RELAY_DETOUR, World, type WorldOptions } from './world.ts'
 
@@ -51,6 +52,16 @@ export type Outcome = {
 }
 
 export type Scenario = (options: ScenarioOptions, progress: Progress) => Promise<Outcome>
+
+/** A node that breaks an invariant of its own ends the scenario, and is a failure as any other. */
+export async function runScenario(scenario: Scenario, options: ScenarioOptions, progress: Progress): Promise<Outcome> {
+  try {
+    return await scenario(options, progress)
+  } catch (error) {
+    if (!(error instanceof NodeBroken)) throw error
+    return { figures: {}, failure: { why: error.message, concerned: [error.inhabitant] }, events: 0, virtualMs: 0 }
+  }
+}
 
 export function worldOf(options: ScenarioOptions, more: Partial<WorldOptions> = {}): World {
   const { seed, latencyMs, loss, unseen, profile, lookahead, tunnels, shortcuts, traced } = options

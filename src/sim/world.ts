@@ -4,7 +4,6 @@
  * shows a newcomer ten of those who are there, as the paper's limit has it, and the newcomer to them.
  */
 import { type Address, nodeAddress } from '../overlay/address.ts'
-import type { Effect, Input } from '../overlay/effects.ts'
 import { targetOf } from '../overlay/endpoint.ts'
 import { Node } from '../overlay/node.ts'
 import type { NodeConfig } from '../overlay/node-config.ts'
@@ -13,6 +12,7 @@ import { seededRandom } from '../overlay/seeded-random.ts'
 import { Driver } from '../peer/driver.ts'
 import type { ChannelKind, Transport } from '../ports.ts'
 import { MemoryNetwork } from '../transport/memory.ts'
+import { observe, type Witness } from './observed-node.ts'
 import { Rendezvous } from './rendezvous.ts'
 import { RingCheck } from './ring-check.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -41,7 +41,7 @@ export type WorldOptions = {
   /** Told of each delivery, instead of it being kept. */
   onDelivery?: (to: Inhabitant, delivery: Delivery) => void
   /** Told of each input of each node and what came of it: what a run is compared by. */
-  witness?: (name: string, input: Input, effects: readonly Effect[], nowMs: number) => void
+  witness?: Witness
 }
 
 export type Delivery = { from: Address; data: Uint8Array; broadcast: boolean; atMs: number }
@@ -124,7 +124,6 @@ export class World {
       { address, incarnation, namespace, transports, ...this.options.behaviour },
       seededRandom(Math.floor(this.random() * 2 ** 32)),
     )
-    if (this.options.witness) observe(node, name, this.options.witness)
     const delivered: Delivery[] = []
     const { onDelivery, traced } = this.options
     const deliver = (from: Address, data: Uint8Array, broadcast: boolean) => {
@@ -141,6 +140,7 @@ export class World {
       inhabitant.transports.push(transport)
       driver.addTransport(transport)
     }
+    observe(inhabitant, this.options.witness)
     this.live()
     this.inhabitants.set(name, inhabitant)
     this.byAddress.set(address, inhabitant)
@@ -270,14 +270,5 @@ export class World {
 
   private isApart(a: string, b: string): boolean {
     return this.groupOf !== undefined && this.groupOf(a) !== this.groupOf(b)
-  }
-}
-
-function observe(node: Node, name: string, witness: NonNullable<WorldOptions['witness']>): void {
-  const handle = node.handle.bind(node)
-  node.handle = (input, nowMs) => {
-    const effects = handle(input, nowMs)
-    witness(name, input, effects, nowMs)
-    return effects
   }
 }
