@@ -21,6 +21,10 @@ export function schemeOf(endpoint: Endpoint): string {
   return endpoint.slice(0, endpoint.indexOf(':'))
 }
 
+export function hasScheme(endpoint: Endpoint, scheme: string): boolean {
+  return endpoint.startsWith(scheme) && endpoint[scheme.length] === ':'
+}
+
 /** What follows the scheme: the full JID of an `xmpp:` or `webrtc:` endpoint. */
 export function targetOf(endpoint: Endpoint): string {
   return endpoint.slice(endpoint.indexOf(':') + 1)

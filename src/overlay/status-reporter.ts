@@ -5,9 +5,9 @@
  *                                                          +------news-------------> sent -------> told
  *                                                          +------news for later---> put off --> compared
  *
- * Changes come in bursts, so a report waits a moment for more, and longer where every frame costs a stanza. Names that
- * lie beyond as many as the other end wants on their side can make no neighbour of it: they only serve it when those
- * before them are gone, and while a ring forms most changes are of that sort.
+ * Changes come in bursts, so a report waits a moment for more, and is followed by a pause where every frame costs a
+ * stanza. Names that lie beyond as many as the other end wants on their side can make no neighbour of it: they only
+ * serve it when those before them are gone, and while a ring forms most changes are of that sort.
  */
 import type { Address } from './address.ts'
 import type { Connection } from './connection.ts'
@@ -17,7 +17,8 @@ import { MAX_NEIGHBOURS, type Status } from './wire.ts'
 
 /** A guess: less than a network round trip, more than one burst of events. */
 const DELAY_MS = 15
-const DELAY_RELAY_MS = 250
+/** Between reports over relays; the first of them waits no longer than any, as a join hangs on it. A guess. */
+const RELAY_PAUSE_MS = 250
 /** A guess: a ring forms within a few of it, and a silent neighbour takes longer to be noticed. */
 const PUT_OFF_MS = 1_000
 
@@ -34,6 +35,7 @@ export class StatusReporter {
   private reviewedVersion = -1
   private dueAtMs: number | undefined
   private dueRelayAtMs: number | undefined
+  private reportedOverRelaysAtMs = Number.NEGATIVE_INFINITY
   private readonly putOff = new Soonest()
 
   constructor(core: NodeCore) {
@@ -60,7 +62,7 @@ export class StatusReporter {
     this.reviewedVersion = this.core.table.version
     if (this.reports.size === 0) return
     this.dueAtMs ??= this.core.nowMs + DELAY_MS
-    this.dueRelayAtMs ??= this.core.nowMs + DELAY_RELAY_MS
+    this.dueRelayAtMs ??= Math.max(this.core.nowMs + DELAY_MS, this.reportedOverRelaysAtMs + RELAY_PAUSE_MS)
   }
 
   wake(): void {
@@ -68,7 +70,10 @@ export class StatusReporter {
     const isDue = this.dueAtMs !== undefined && this.dueAtMs <= nowMs
     const isRelayDue = this.dueRelayAtMs !== undefined && this.dueRelayAtMs <= nowMs
     if (isDue) this.dueAtMs = undefined
-    if (isRelayDue) this.dueRelayAtMs = undefined
+    if (isRelayDue) {
+      this.dueRelayAtMs = undefined
+      this.reportedOverRelaysAtMs = nowMs
+    }
     this.putOff.restart()
     for (const [connection, report] of this.reports) {
       const { putOffUntilMs } = report

@@ -12,9 +12,10 @@
 import type { Address } from './address.ts'
 import { rankOf } from './channel-kind.ts'
 import type { Connection } from './connection.ts'
-import { type Endpoint, schemeOf } from './endpoint.ts'
+import { type Endpoint, hasScheme } from './endpoint.ts'
 import type { Linker } from './linker.ts'
 import type { NodeCore } from './node-core.ts'
+import { Soonest } from './soonest.ts'
 
 /** A guess: a failed ICE run takes 15 s by itself. */
 const RETRY_DELAY_MS = [1_000, 5_000, 20_000, 60_000, 300_000] as const
@@ -36,6 +37,7 @@ export class Upgrader {
   private readonly linker: Linker
   private readonly wants = new Map<Address, Want>()
   private links = 0
+  private readonly soonest = new Soonest()
 
   constructor(core: NodeCore, linker: Linker) {
     this.core = core
@@ -43,12 +45,7 @@ export class Upgrader {
   }
 
   get deadlineMs(): number | undefined {
-    let earliest: number | undefined
-    for (const [address, { atMs }] of this.wants) {
-      if (this.linker.isDialling(address)) continue
-      if (earliest === undefined || atMs < earliest) earliest = atMs
-    }
-    return earliest
+    return this.soonest.deadlineMs
   }
 
   /** Whether every ring link has what it can have, or has been refused it. */
@@ -92,19 +89,24 @@ export class Upgrader {
     // Others may know another way than a direct one.
     if (want.failures === 1) this.core.table.changed()
     want.atMs = this.core.nowMs + delay * (0.5 + this.core.random())
+    this.soonest.add(want.atMs)
   }
 
   /** The network is another: what failed may work. */
   retryNow(): void {
     for (const want of this.wants.values()) want.atMs = this.core.nowMs
+    this.soonest.add(this.core.nowMs)
   }
 
   wake(): void {
     let trying = this.linker.dialling
+    this.soonest.restart()
     for (const [address, want] of this.wants) {
-      if (want.atMs > this.core.nowMs || this.linker.isDialling(address)) continue
-      if (trying >= MAX_TRYING) {
-        want.atMs = this.core.nowMs + RETRY_DELAY_MS[0]
+      // What is being dialled will be linked or fail, and is looked at again then.
+      if (this.linker.isDialling(address)) continue
+      if (want.atMs <= this.core.nowMs && trying >= MAX_TRYING) want.atMs = this.core.nowMs + RETRY_DELAY_MS[0]
+      if (want.atMs > this.core.nowMs) {
+        this.soonest.add(want.atMs)
         continue
       }
       const connection = this.core.table.get(address)
@@ -112,6 +114,10 @@ export class Upgrader {
       if (!connection || !endpoint) continue
       trying++
       this.linker.dial(endpoint, address, connection.roles)
+      if (this.linker.isDialling(address)) continue
+      // Somebody else is dialling there, or too much is under way.
+      want.atMs = this.core.nowMs + RETRY_DELAY_MS[0]
+      this.soonest.add(want.atMs)
     }
   }
 
@@ -122,7 +128,7 @@ export class Upgrader {
     let bestRank = rankOf(active.kind)
     for (const { scheme, kind } of this.core.config.transports) {
       if (rankOf(kind) >= bestRank || scheme === active.scheme) continue
-      const endpoint = connection.endpoints.find((candidate) => schemeOf(candidate) === scheme)
+      const endpoint = connection.endpoints.find((candidate) => hasScheme(candidate, scheme))
       if (!endpoint) continue
       best = endpoint
       bestRank = rankOf(kind)
