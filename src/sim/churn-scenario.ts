@@ -76,7 +76,8 @@ export async function churnScenario(options: ScenarioOptions, progress: Progress
   }
   let failure: Failure | undefined
   if (calmMs === undefined) failure = ringFailure(world, 'after the churn there was not one ring')
-  else if (ackedLost > 0) failure = { why: `${ackedLost} acknowledged messages were lost`, concerned: lost[0] ?? [] }
+  else if (ackedLost > 0)
+    failure = { why: `${ackedLost} acknowledged messages were lost`, concerned: [...(lost[0] ?? [])] }
   else if (messages.counts.deliveredTwice > 0) failure = { why: 'a message was delivered twice', concerned: [] }
   return outcomeOf(world, figures, failure)
 }

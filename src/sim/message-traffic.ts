@@ -4,7 +4,7 @@
  */
 import type { Delivery, Inhabitant } from './world.ts'
 
-type Fate = { acknowledged: boolean; delivered: boolean; between: [from: Inhabitant, to: Inhabitant] }
+type Fate = { acknowledged: boolean; delivered: boolean; between: readonly Inhabitant[] }
 
 export class MessageTraffic {
   readonly counts = { sent: 0, acknowledged: 0, failed: 0, delivered: 0, deliveredTwice: 0 }
@@ -20,6 +20,8 @@ export class MessageTraffic {
         this.counts.acknowledged++
         fate.acknowledged = true
       }
+      // Whoever is remembered is kept in memory, and of most nobody will ask.
+      if (failure || fate.delivered) fate.between = []
     })
   }
 
@@ -33,7 +35,7 @@ export class MessageTraffic {
   }
 
   /** Between whom messages were acknowledged and not delivered. */
-  get acknowledgedLost(): Fate['between'][] {
+  get acknowledgedLost(): (readonly Inhabitant[])[] {
     return [...this.fates.values()]
       .filter(({ acknowledged, delivered }) => acknowledged && !delivered)
       .map(({ between }) => between)
