@@ -17,8 +17,6 @@ import type { NodeCore } from './node-core.ts'
 import { hasRole, LEAF, withoutRole } from './role.ts'
 import type { TimerProfile } from './timer-profile.ts'
 
-/** Paper, §V.B: asking all got no answer through some services, ten at random did. */
-const CANDIDATES_PER_ROUND = 10
 /** Presences beyond it are dropped: the paper saw 600 instances of one account. */
 const MAX_CANDIDATES = 2_000
 /** A candidate that failed is left alone for so long. */
@@ -29,8 +27,6 @@ const SUSPECT_MS = 1_000
 const LEAF_KEPT_MS = 5_000
 /** How many of a ring's nodes dial a stranger that appeared: enough that one of them gets through. A guess. */
 const PROBES_PER_STRANGER = 3
-/** How many of a ring's nodes dial somebody they have no link to in each span of `settledProbeMs`. A guess. */
-const SETTLED_PROBERS = 10
 
 type Candidate = { endpoint: Endpoint; dialAfterMs: number }
 
@@ -88,7 +84,10 @@ export class LeafOverlord {
       this.noteStranger(endpoint)
       return
     }
-    if (!this.profile.dialsOnAppearance) return
+    if (!this.profile.dialsOnAppearance) {
+      this.roundAtMs ??= this.core.nowMs + this.roundDelayMs()
+      return
+    }
     // Within a round's allowance a new candidate need not wait for the next one.
     if (elder) this.askSome([endpoint])
     else this.graceEndsAtMs = Math.min(this.graceEndsAtMs ?? dialAfterMs, dialAfterMs)
@@ -137,13 +136,13 @@ export class LeafOverlord {
     if (this.roundAtMs !== undefined && this.roundAtMs <= nowMs) {
       this.roundAtMs = undefined
       this.asked = 0
-      this.askSome(this.draw(CANDIDATES_PER_ROUND))
+      this.askSome(this.draw(this.profile.candidatesPerRound))
       // A round in which nobody could be asked is none: it begins when somebody can.
       this.roundAtMs ??= this.earliestOpenMs()
     }
     if (this.graceEndsAtMs !== undefined && this.graceEndsAtMs <= nowMs) {
       this.graceEndsAtMs = undefined
-      this.askSome(this.draw(CANDIDATES_PER_ROUND))
+      this.askSome(this.draw(this.profile.candidatesPerRound))
     }
   }
 
@@ -197,7 +196,7 @@ export class LeafOverlord {
     for (const endpoint of endpoints) {
       if (this.core.table.ofEndpoint(endpoint)) continue
       this.roundAtMs ??= this.core.nowMs + this.roundDelayMs()
-      if (this.asked >= CANDIDATES_PER_ROUND) return
+      if (this.asked >= this.profile.candidatesPerRound) return
       this.asked++
       this.linker.dial(endpoint, undefined, LEAF)
     }
@@ -207,12 +206,10 @@ export class LeafOverlord {
     return this.core.config.profile
   }
 
-  private nextProbeMs(): number | undefined {
-    const { settledProbeMs } = this.profile
-    if (settledProbeMs === undefined) return undefined
-    // It is the ring that looks for another one: the more nodes it has, the less each need do.
-    const share = Math.max(1, this.core.table.estimateSize(this.core.config.perSide) / SETTLED_PROBERS)
-    return this.core.nowMs + this.fuzzy(share * settledProbeMs)
+  private nextProbeMs(): number {
+    const { everyMs, nodes } = this.profile.settledProbe
+    const size = this.core.table.estimateSize(this.core.config.perSide)
+    return this.core.nowMs + this.fuzzy(everyMs * Math.max(1, size / nodes))
   }
 
   private roundDelayMs(): number {

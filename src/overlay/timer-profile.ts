@@ -9,10 +9,15 @@ export type TimerProfile = {
   dialsOnAppearance: boolean
   /** Rounds of discovery while not connected; the last delay is repeated. Each is fuzzed by half. */
   roundDelaysMs: readonly number[]
+  /** How many are dialled in a round. */
+  candidatesPerRound: number
   /** How long one who came after us may take to dial us, before we dial it. */
   newcomerGraceMs: number
-  /** How often a connected node of a small ring dials somebody that it has no link to; undefined: never. */
-  settledProbeMs: number | undefined
+  /**
+   * Of a ring that is whole as far as it sees, so many nodes dial somebody that they have no link to in each span of
+   * time: it is the ring that looks for another one, and the more nodes it has, the less each need do.
+   */
+  settledProbe: { everyMs: number; nodes: number }
   /** How soon after the appearance of strangers a connected node may dial one of them; undefined: never. */
   strangerProbeMs: number | undefined
   /** How long a link is left to bring us names, before our own place is sought through it. */
@@ -37,8 +42,9 @@ export const MODERN: TimerProfile = {
   dialsOnAppearance: true,
   // The paper polls every 10 s; nothing periodic should stand in the way of a join.
   roundDelaysMs: [500, 1_000, 2_000, 4_000, 8_000, 10_000],
+  candidatesPerRound: 10, // Paper, §V.B: asking all got no answer through some services, ten at random did.
   newcomerGraceMs: 1_500, // A guess: login and first round trip on a slow line.
-  settledProbeMs: 30_000,
+  settledProbe: { everyMs: 30_000, nodes: 10 }, // A guess.
   strangerProbeMs: 4_000, // A guess: by then a newcomer has joined our ring, if it can.
   seekAfterMs: 300, // A guess.
   trimDelayMs: 10_000,
@@ -56,8 +62,9 @@ export const PAPER: TimerProfile = {
   name: 'paper',
   dialsOnAppearance: false,
   roundDelaysMs: [10_000], // Discovery: 10 s ± 5 s.
+  candidatesPerRound: 1, // LeafConnectionOverlord: one Linker at a time.
   newcomerGraceMs: 0,
-  settledProbeMs: undefined, // XmppDiscovery only searches while joining.
+  settledProbe: { everyMs: 10_000, nodes: Number.POSITIVE_INFINITY }, // LeafConnectionOverlord: goes on until it has three leaves.
   strangerProbeMs: undefined,
   seekAfterMs: 0,
   trimDelayMs: 30_000, // StructuredNearConnectionOverlord.

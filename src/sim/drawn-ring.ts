@@ -8,7 +8,7 @@ import { Connection } from '../overlay/connection.ts'
 import { ConnectionTable } from '../overlay/connection-table.ts'
 import type { Random } from '../overlay/node-core.ts'
 import { NEAR, type RoleBits, SHORTCUT, withRole } from '../overlay/role.ts'
-import { shortcutTarget } from './shortcut-draw.ts'
+import { shortcutTarget } from '../overlay/shortcut-target.ts'
 
 export type DrawnRingOptions = { nodes: number; perSide: number; shortcuts: number }
 

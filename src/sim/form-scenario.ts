@@ -1,7 +1,7 @@
 /**
  * Form: how long until nodes that start together are one ring, and what does the ring cost when it is left alone?
  *
- *   all start --formedMs--> one ring --a minute in which links settle--> idle for --minutes: perNode
+ *   all start --formedMs--> one ring --two minutes in which links settle--> idle for --minutes: perNode
  */
 import { counterSums, linkKinds, Meter, rounded } from './meter.ts'
 import {
@@ -14,8 +14,8 @@ import {
   worldOf,
 } from './scenario.ts'
 
-/** Surplus links are trimmed and shortcuts made by then. A guess. */
-const SETTLING_MS = 60_000
+/** Surplus links are trimmed by then, and shortcuts that met a full node asked for again (30 s apart at most). */
+const SETTLING_MS = 120_000
 
 export async function formScenario(options: ScenarioOptions, progress: Progress) {
   const world = worldOf(options)

@@ -6,6 +6,7 @@ import type { Address } from '../overlay/address.ts'
 import type { ConnectionTable } from '../overlay/connection-table.ts'
 import type { Random } from '../overlay/node-core.ts'
 import { seededRandom } from '../overlay/seeded-random.ts'
+import { shortcutsFor } from '../overlay/shortcut-target.ts'
 import { drawRing } from './drawn-ring.ts'
 import { rounded } from './meter.ts'
 import {
@@ -18,7 +19,6 @@ import {
   timeToOneRing,
   worldOf,
 } from './scenario.ts'
-import { shortcutsFor } from './shortcut-draw.ts'
 import { walk } from './walk.ts'
 
 /** Pairs walked: the mean is then good to about half a per cent. */
@@ -33,7 +33,7 @@ export async function hopsScenario(options: ScenarioOptions, progress: Progress)
     const { nodes, shortcuts = shortcutsFor(nodes) } = options
     progress(0, 'drawing a ring')
     const tables = drawRing({ nodes, perSide: NEAR_PER_SIDE, shortcuts }, random)
-    return outcomeOf(tables, random, progress, { shortcutsEach: shortcuts })
+    return outcomeOf(tables, random, progress, { shortcutsEach: shortcuts }, options.lookahead)
   }
   const world = worldOf(options)
   world.startTogether(options.nodes)
@@ -44,7 +44,7 @@ export async function hopsScenario(options: ScenarioOptions, progress: Progress)
   }
   await advance(world, SETTLING_MS, (done) => progress(done, 'settling'))
   const tables = new Map(world.nodes.map(({ address, node }) => [address, node.table]))
-  return outcomeOf(tables, random, progress, { formedMs })
+  return outcomeOf(tables, random, progress, { formedMs }, options.lookahead)
 }
 
 function outcomeOf(
@@ -52,6 +52,7 @@ function outcomeOf(
   random: Random,
   progress: Progress,
   figures: Record<string, unknown>,
+  lookahead: boolean,
 ): Outcome {
   const addresses = [...tables.keys()]
   const hops: number[] = []
@@ -61,7 +62,7 @@ function outcomeOf(
     const source = addresses[Math.floor(random() * addresses.length)] as Address
     const target = addresses[Math.floor(random() * addresses.length)] as Address
     if (source === target) continue
-    const way = walk(source, target, (address) => tables.get(address))
+    const way = walk(source, target, (address) => tables.get(address), lookahead)
     hops.push(way.hops)
     if (way.end !== 'delivered' || way.at !== target) {
       failure = { why: `a packet from ${source} to ${target} was ${way.end} at ${way.at}`, concerned: [] }

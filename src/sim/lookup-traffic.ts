@@ -60,7 +60,7 @@ export class LookupTraffic {
     attempts: number,
   ): void {
     if (at.gone || lookup.done) return
-    const { deliver, next } = nextHop(packet, at.node.table, previous)
+    const { deliver, next } = nextHop(packet, at.node.table, previous, at.node.config.lookahead)
     if (deliver) this.settle(lookup, at, packet.hops, attempts)
     const link = next === undefined ? undefined : at.node.table.get(next)
     if (!link?.active || !hasRole(link.allRoles, STRUCTURED)) return

@@ -9,8 +9,13 @@ export type WalkEnd = { hops: number; at: Address; end: 'delivered' | 'dropped' 
 const TTL = 255
 
 /** One look at one table. The one place where the simulator asks the routing. */
-export function nextHop(packet: Routable, table: ConnectionTable, previous: Address | undefined): Route {
-  return route(packet, table, previous)
+export function nextHop(
+  packet: Routable,
+  table: ConnectionTable,
+  previous: Address | undefined,
+  lookahead: boolean,
+): Route {
+  return route(packet, table, previous, lookahead)
 }
 
 export function greedyPacket(source: Address, destination: Address): Routable {
@@ -21,6 +26,7 @@ export function walk(
   source: Address,
   destination: Address,
   tableOf: (address: Address) => ConnectionTable | undefined,
+  lookahead: boolean,
 ): WalkEnd {
   const packet = greedyPacket(source, destination)
   let at = source
@@ -28,7 +34,7 @@ export function walk(
   for (;;) {
     const table = tableOf(at)
     if (!table) return { hops: packet.hops, at, end: 'nobody' }
-    const { deliver, next, dropped } = nextHop(packet, table, previous)
+    const { deliver, next, dropped } = nextHop(packet, table, previous, lookahead)
     if (deliver) return { hops: packet.hops, at, end: 'delivered' }
     if (dropped || !next) return { hops: packet.hops, at, end: 'dropped' }
     previous = at
