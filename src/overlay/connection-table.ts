@@ -6,8 +6,7 @@ import { type Address, nearer } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { ChannelId } from './effects.ts'
 import type { Endpoint } from './endpoint.ts'
-import { Lookahead } from './lookahead.ts'
-import { estimateRingSize } from './ring-size.ts'
+import { countKnown, estimateRingSize } from './ring-size.ts'
 
 /** A tab bears some dozens of peer connections (Chromium allows 500 in its life); relays cost memory all the same. */
 export const MAX_CONNECTIONS = 256
@@ -29,7 +28,7 @@ export class ConnectionTable {
     perSide: 0,
     size: 1,
   }
-  private ahead: { version: number; namesVersion: number; lookahead: Lookahead } | undefined
+  private counted = { version: -1, namesVersion: -1, known: 1 }
   /** Kept sorted rather than sorted anew: links change one at a time, and are asked for at every change of anything. */
   private readonly ascending: Address[] = []
   private structuredVersion = -1
@@ -137,13 +136,13 @@ export class ConnectionTable {
     return best
   }
 
-  /** Where our links' own links lead. */
-  lookahead(): Lookahead {
-    const { version, namesVersion } = this
-    if (this.ahead?.version !== version || this.ahead.namesVersion !== namesVersion) {
-      this.ahead = { version, namesVersion, lookahead: new Lookahead(this) }
+  /** How many nodes we know by address, ourselves included. */
+  get known(): number {
+    const { version, namesVersion, counted } = this
+    if (counted.version !== version || counted.namesVersion !== namesVersion) {
+      this.counted = { version, namesVersion, known: countKnown(this) }
     }
-    return this.ahead.lookahead
+    return this.counted.known
   }
 
   /** How many nodes the ring has; exact while those we know can see it all. */
