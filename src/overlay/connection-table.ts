@@ -6,7 +6,7 @@ import { type Address, nearer } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { ChannelId } from './effects.ts'
 import type { Endpoint } from './endpoint.ts'
-import { countKnown, estimateRingSize } from './ring-size.ts'
+import { countKnown, estimateRingSize, isUpToDate, type RingSize } from './ring-size.ts'
 
 /** A tab bears some dozens of peer connections (Chromium allows 500 in its life); relays cost memory all the same. */
 export const MAX_CONNECTIONS = 256
@@ -22,12 +22,13 @@ export class ConnectionTable {
   private readonly byAddress = new Map<Address, Connection>()
   private readonly byChannel = new Map<ChannelId, Connection>()
   private readonly byEndpoint = new Map<Endpoint, Connection[]>()
-  private estimate: { of: readonly Address[]; namesVersion: number; perSide: number; size: number } = {
-    of: [],
-    namesVersion: 0,
-    perSide: 0,
-    size: 1,
-  }
+  private estimate: {
+    of: readonly Address[]
+    namesVersion: number
+    links: number
+    perSide: number
+    found: RingSize
+  } = { of: [], namesVersion: 0, links: 0, perSide: 0, found: { size: 1, tips: [] } }
   private counted = { version: -1, namesVersion: -1, known: 1 }
   /** Kept sorted rather than sorted anew: links change one at a time, and are asked for at every change of anything. */
   private readonly ascending: Address[] = []
@@ -147,12 +148,13 @@ export class ConnectionTable {
 
   /** How many nodes the ring has; exact while those we know can see it all. */
   estimateSize(perSide: number): number {
-    const { estimate, namesVersion } = this
+    const { estimate, namesVersion, links } = this
     const of = this.structured()
-    if (estimate.of !== of || estimate.namesVersion !== namesVersion || estimate.perSide !== perSide) {
-      this.estimate = { of, namesVersion, perSide, size: estimateRingSize(this, perSide) }
-    }
-    return this.estimate.size
+    const isSameRing = estimate.of === of && estimate.perSide === perSide
+    if (isSameRing && estimate.namesVersion === namesVersion) return estimate.found.size
+    const found = isSameRing && estimate.links === links && isUpToDate(estimate.found) ? estimate.found : undefined
+    this.estimate = { of, namesVersion, links, perSide, found: found ?? estimateRingSize(this, perSide) }
+    return this.estimate.found.size
   }
 
   private indexEndpoints(connection: Connection): void {
