@@ -78,16 +78,20 @@ export class Connector {
     if (this.shunned.size > MAX_SHUNNED && oldest !== undefined) this.shunned.delete(oldest)
   }
 
-  /** `informer` is connected to the node, as far as we know, and passes our request on; without one the ring does. */
-  connect(address: Address, role: RoleBits, informer: Connection | undefined): void {
+  /**
+   * Asks by way of those who name the node, one after the other, most lately heard first; then by the ring. While nodes
+   * die in numbers, who names somebody may be dead itself, or no longer linked to it.
+   */
+  connect(address: Address, role: RoleBits): void {
     if (address === this.core.config.address || this.core.table.get(address) || this.wanted.has(address)) return
     if (this.linker.isDialling(address)) return
     if (this.wanted.size >= MAX_WANTED || this.shunnedUntilMs(address) !== undefined) return
     const wanted: Wanted = { role, dialAtMs: undefined, endpoints: [] }
     this.wanted.set(address, wanted)
+    const asked = new Set<Connection>()
     this.requests.ask(
       this.core.nowMs,
-      (id) => this.request(id, address, 'exact', role, informer),
+      (id) => this.request(id, address, 'exact', role, this.informerOf(address, asked)),
       (reply) => {
         if (this.wanted.get(address) !== wanted) return
         if (!reply) {
@@ -183,6 +187,16 @@ export class Connector {
     const endpoint = firstContact(this.core.config.transports, endpoints)
     if (endpoint) this.linker.dial(endpoint, address, role)
     else this.core.count('connect: no endpoint that we can dial')
+  }
+
+  private informerOf(address: Address, asked: Set<Connection>): Connection | undefined {
+    let best: Connection | undefined
+    for (const connection of this.core.table.all()) {
+      if (asked.has(connection) || !connection.status.neighbours.includes(address)) continue
+      if (!best || connection.heardAtMs > best.heardAtMs) best = connection
+    }
+    if (best) asked.add(best)
+    return best
   }
 
   private request(
