@@ -18,7 +18,7 @@ const MAX_LOOKED_AT = 32
 const UPHILL_HOPS = 4
 
 export class Lookahead {
-  private readonly self: Address
+  private readonly table: ConnectionTable
   /** Ascending; `through` holds the link for each. */
   private readonly places: Float64Array
   private readonly through: Address[]
@@ -33,14 +33,14 @@ export class Lookahead {
       }
     }
     named.sort((a, b) => a.place - b.place)
-    this.self = table.self
+    this.table = table
     this.places = Float64Array.from(named, ({ place }) => place)
     this.through = named.map(({ through }) => through)
   }
 
   /** The link to take; `nearest` is the one that is itself nearest to the destination. Never back, if it can be helped. */
   choose(destination: Address, nearest: Address, previous: Address | undefined, hops: number): Address {
-    const { places, through, self } = this
+    const { places, through, table } = this
     const total = places.length
     const place = fractionOf(destination)
     const enough = apart(place, fractionOf(nearest))
@@ -59,8 +59,8 @@ export class Lookahead {
       if (index === up) above++
       else below--
       const link = through[index] as Address
-      if (link === previous || (best && nearer(destination, link, best) !== link)) continue
-      if (hops >= UPHILL_HOPS && nearer(destination, link, self) !== link) continue
+      if (link === previous || table.isSuspected(link) || (best && nearer(destination, link, best) !== link)) continue
+      if (hops >= UPHILL_HOPS && nearer(destination, link, table.self) !== link) continue
       best = link
       bestWay = way
     }
