@@ -16,30 +16,59 @@ const DIGITS = 40
 const GROUP_DIGITS = 10
 const GROUP_SIZE = 2 ** 40
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const HEX_CODES = Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0))
 
 /** Returns undefined for anything but 40 lower-case hex digits that end in a zero bit. */
 export function parseAddress(text: string): Address | undefined {
   return /^[0-9a-f]{39}[02468ace]$/.test(text) ? (text as Address) : undefined
 }
 
-/** The same few addresses are read again and again, each frame having some: they are written out once. A power of two. */
-const RECENT = 4_096
-const recent: ({ bytes: Uint8Array; address: Address } | undefined)[] = Array(RECENT).fill(undefined)
+/**
+ * The same few addresses are read again and again, each frame having some: they are written out once, and one that is
+ * compared with itself is then the same string. Places for them in powers of two: few for a page, more where newcomers
+ * keep driving others out, as in a simulation of a whole ring.
+ */
+const RECENT_MIN = 1_024
+const RECENT_MAX = 262_144
+let recentBytes = new Uint8Array(RECENT_MIN * ADDRESS_BYTES)
+let recent: (Address | undefined)[] = Array(RECENT_MIN).fill(undefined)
+let drivenOut = 0
 
 /** Reads 20 bytes as they stand, of whatever class. */
 export function addressFromBytes(bytes: Uint8Array, offset = 0): Address {
-  const slot = (((bytes[offset] as number) << 8) | (bytes[offset + 1] as number)) & (RECENT - 1)
+  const lead = ((bytes[offset] as number) << 16) | ((bytes[offset + 1] as number) << 8) | (bytes[offset + 2] as number)
+  const slot = lead & (recent.length - 1)
+  const start = slot * ADDRESS_BYTES
   const known = recent[slot]
-  if (known) {
+  if (known !== undefined) {
     let index = 0
-    while (index < ADDRESS_BYTES && known.bytes[index] === bytes[offset + index]) index++
-    if (index === ADDRESS_BYTES) return known.address
+    while (index < ADDRESS_BYTES && recentBytes[start + index] === bytes[offset + index]) index++
+    if (index === ADDRESS_BYTES) return known
+    if (++drivenOut > recent.length && recent.length < RECENT_MAX) {
+      makeRoomForRecent()
+      return addressFromBytes(bytes, offset)
+    }
   }
-  let text = ''
-  for (let index = offset; index < offset + ADDRESS_BYTES; index++) text += HEX[bytes[index] as number]
-  recent[slot] = { bytes: bytes.slice(offset, offset + ADDRESS_BYTES), address: text as Address }
-  return text as Address
+  for (let index = 0; index < ADDRESS_BYTES; index++) {
+    const byte = bytes[offset + index] as number
+    recentBytes[start + index] = byte
+    codes[2 * index] = HEX_CODES[byte >> 4] as number
+    codes[2 * index + 1] = HEX_CODES[byte & 15] as number
+  }
+  // In one piece: what is put together of parts stays in parts, and takes twice the room.
+  const address = String.fromCharCode(...codes) as Address
+  recent[slot] = address
+  return address
+}
+
+const codes: number[] = Array(DIGITS).fill(0)
+
+/** What was known is read again soon enough. */
+function makeRoomForRecent(): void {
+  const places = 4 * recent.length
+  recentBytes = new Uint8Array(places * ADDRESS_BYTES)
+  recent = Array(places).fill(undefined)
+  drivenOut = 0
 }
 
 export function writeAddress(address: Address, into: Uint8Array, offset: number): void {
@@ -166,7 +195,7 @@ export function apart(a: number, b: number): number {
 
 /** The place on a circle of circumference 1, to the precision of a double. */
 export function fractionOf(address: Address | Distance): number {
-  return Number.parseInt(address.slice(0, 13), 16) / 2 ** 52
+  return (numberOf(address, 0, 6) * 2 ** 28 + numberOf(address, 6, 13)) / 2 ** 52
 }
 
 /** The arc that is such a part of the ring, of which a double carries the first 52 bits. */
@@ -176,7 +205,14 @@ export function arcOf(fraction: number): Distance {
 }
 
 function groupOf(text: string, end: number): number {
-  return Number.parseInt(text.slice(end - GROUP_DIGITS, end), 16)
+  return numberOf(text, end - GROUP_DIGITS, end - 5) * 2 ** 20 + numberOf(text, end - 5, end)
+}
+
+/** Of up to seven digits. */
+function numberOf(text: string, from: number, to: number): number {
+  let value = 0
+  for (let index = from; index < to; index++) value = (value << 4) | digit(text.charCodeAt(index))
+  return value
 }
 
 function digit(code: number): number {

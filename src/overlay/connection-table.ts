@@ -6,8 +6,7 @@ import { type Address, nearer } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { ChannelId } from './effects.ts'
 import type { Endpoint } from './endpoint.ts'
-import { Lookahead } from './lookahead.ts'
-import { estimateRingSize } from './ring-size.ts'
+import { countKnown, estimateRingSize, isUpToDate, type RingSize } from './ring-size.ts'
 
 /** A tab bears some dozens of peer connections (Chromium allows 500 in its life); relays cost memory all the same. */
 export const MAX_CONNECTIONS = 256
@@ -23,13 +22,14 @@ export class ConnectionTable {
   private readonly byAddress = new Map<Address, Connection>()
   private readonly byChannel = new Map<ChannelId, Connection>()
   private readonly byEndpoint = new Map<Endpoint, Connection[]>()
-  private estimate: { of: readonly Address[]; namesVersion: number; perSide: number; size: number } = {
-    of: [],
-    namesVersion: 0,
-    perSide: 0,
-    size: 1,
-  }
-  private ahead: { version: number; namesVersion: number; lookahead: Lookahead } | undefined
+  private estimate: {
+    of: readonly Address[]
+    namesVersion: number
+    links: number
+    perSide: number
+    found: RingSize
+  } = { of: [], namesVersion: 0, links: 0, perSide: 0, found: { size: 1, tips: [] } }
+  private counted = { version: -1, namesVersion: -1, known: 1 }
   /** Kept sorted rather than sorted anew: links change one at a time, and are asked for at every change of anything. */
   private readonly ascending: Address[] = []
   private structuredVersion = -1
@@ -123,10 +123,6 @@ export class ConnectionTable {
     this.suspects.add(connection)
   }
 
-  isSuspected(address: Address): boolean {
-    return this.suspects.size > 0 && this.byAddress.get(address)?.suspected === true
-  }
-
   /** The structured ones without those that may be gone, as long as there are others. */
   routable(): readonly Address[] {
     const structured = this.structured()
@@ -165,23 +161,24 @@ export class ConnectionTable {
     return best
   }
 
-  /** Where our links' own links lead. */
-  lookahead(): Lookahead {
-    const { version, namesVersion } = this
-    if (this.ahead?.version !== version || this.ahead.namesVersion !== namesVersion) {
-      this.ahead = { version, namesVersion, lookahead: new Lookahead(this) }
+  /** How many nodes we know by address, ourselves included. */
+  get known(): number {
+    const { version, namesVersion, counted } = this
+    if (counted.version !== version || counted.namesVersion !== namesVersion) {
+      this.counted = { version, namesVersion, known: countKnown(this) }
     }
-    return this.ahead.lookahead
+    return this.counted.known
   }
 
   /** How many nodes the ring has; exact while those we know can see it all. */
   estimateSize(perSide: number): number {
-    const { estimate, namesVersion } = this
+    const { estimate, namesVersion, links } = this
     const of = this.structured()
-    if (estimate.of !== of || estimate.namesVersion !== namesVersion || estimate.perSide !== perSide) {
-      this.estimate = { of, namesVersion, perSide, size: estimateRingSize(this, perSide) }
-    }
-    return this.estimate.size
+    const isSameRing = estimate.of === of && estimate.perSide === perSide
+    if (isSameRing && estimate.namesVersion === namesVersion) return estimate.found.size
+    const found = isSameRing && estimate.links === links && isUpToDate(estimate.found) ? estimate.found : undefined
+    this.estimate = { of, namesVersion, links, perSide, found: found ?? estimateRingSize(this, perSide) }
+    return this.estimate.found.size
   }
 
   private indexEndpoints(connection: Connection): void {

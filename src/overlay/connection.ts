@@ -2,7 +2,7 @@
  * Connection: all that we share with one other node. It has one or more channels, of which the best carries the
  * traffic and the others stand by, and the roles that either end gives it in the ring.
  */
-import type { Address } from './address.ts'
+import { type Address, fractionOf } from './address.ts'
 import { type ChannelKind, rankOf } from './channel-kind.ts'
 import type { ChannelId } from './effects.ts'
 import { type Endpoint, schemeOf } from './endpoint.ts'
@@ -50,6 +50,7 @@ export class Connection {
   usedAtMs: number | undefined
   /** When nobody needed it any more. */
   uselessSinceMs: number | undefined
+  private named: { neighbours: readonly Address[]; links: readonly Address[]; places: number[] } | undefined
 
   constructor(facts: {
     address: Address
@@ -79,6 +80,15 @@ export class Connection {
 
   get structured(): boolean {
     return hasRole(this.allRoles, STRUCTURED)
+  }
+
+  /** Where those lie whom the far end names: of its status first, then of its other links. */
+  get namedPlaces(): readonly number[] {
+    const { status, links, named } = this
+    if (named && named.neighbours === status.neighbours && named.links === links) return named.places
+    const places = [...status.neighbours.map(fractionOf), ...links.map(fractionOf)]
+    this.named = { neighbours: status.neighbours, links, places }
+    return places
   }
 
   get heardAtMs(): number {

@@ -2,10 +2,10 @@
  * Overlap: through whom can two nodes talk that cannot connect? Through a node that both have a channel of their own to.
  * A tunnel never leads over another tunnel: else two of them could hold each other up with nothing beneath.
  */
-import { type Address, distance } from './address.ts'
+import { type Address, nearer } from './address.ts'
 import type { ChannelKind } from './channel-kind.ts'
 import type { Connection } from './connection.ts'
-import type { ConnectionTable } from './connection-table.ts'
+import { type ConnectionTable, nearestOn } from './connection-table.ts'
 
 /** Forwarders kept ready for one tunnel (Brunet, RelayOverlap). */
 export const MAX_OVERLAP = 4
@@ -33,13 +33,20 @@ export function overlapOf(table: ConnectionTable, named: readonly Address[], hop
 
 /** Whom we name as forwarders to a node: it most likely has links to those that lie nearest to it. */
 export function forwardersFor(table: ConnectionTable, far: Address, count: number): Address[] {
+  const able = table.addresses().filter((address) => canForward(table.get(address), 'any'))
+  const left = nearestOn(able, far, 'left', count)
+  const right = nearestOn(able, far, 'right', count)
   const found: Address[] = []
-  for (const connection of table.all()) {
-    if (connection.address !== far && canForward(connection, 'any')) found.push(connection.address)
+  // Around the ring both lists may hold the same ones: each is taken once as there are no more steps than nodes.
+  const total = Math.min(count, left.length, right.length)
+  for (let onLeft = 0, onRight = 0; found.length < total; ) {
+    const [a, b] = [left[onLeft] as Address, right[onRight] as Address]
+    const next = nearer(far, a, b)
+    if (next === a) onLeft++
+    else onRight++
+    found.push(next)
   }
-  const distances = new Map(found.map((address) => [address, distance(address, far)]))
-  const distanceTo = (address: Address) => distances.get(address) as string
-  return found.sort((a, b) => (distanceTo(a) < distanceTo(b) ? -1 : 1)).slice(0, count)
+  return found
 }
 
 function isOwnPath(kind: ChannelKind): boolean {

@@ -8,7 +8,7 @@ const PER_SIDE = 2
 
 /** What all nodes of a ring make of its size. */
 function estimates({ tables }: Ring): number[] {
-  return [...tables.values()].map((table) => estimateRingSize(table, PER_SIDE))
+  return [...tables.values()].map((table) => estimateRingSize(table, PER_SIDE).size)
 }
 
 function mesh(count: number): Ring {
@@ -39,6 +39,6 @@ describe('the estimated size of a ring', () => {
   }
 
   test('is one for a node that is alone', () => {
-    expect(estimateRingSize(new ConnectionTable(mesh(3).addresses[0] as never), PER_SIDE)).toBe(1)
+    expect(estimateRingSize(new ConnectionTable(mesh(3).addresses[0] as never), PER_SIDE).size).toBe(1)
   })
 })

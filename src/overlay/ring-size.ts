@@ -12,16 +12,30 @@ import { MAX_NEIGHBOURS } from './wire.ts'
 /** On each side. Twice as many would halve the variance of an estimate of which only the logarithm matters. */
 const MAX_WALK = 12
 
+/** What was found, and of whom it depends, besides our own links. */
+export type RingSize = { size: number; tips: readonly Tip[] }
+
+type Tip = { connection: Connection; neighbours: readonly Address[]; links: readonly Address[] }
+
 type Walk = { nodes: Address[]; arc: number }
 
-export function estimateRingSize(table: ConnectionTable, perSide: number): number {
+export function estimateRingSize(table: ConnectionTable, perSide: number): RingSize {
   const known = table.structured().length + 1
-  const left = walk(table, perSide, 'left')
-  const right = walk(table, perSide, 'right')
+  const tips: Tip[] = []
+  const left = walk(table, perSide, 'left', tips)
+  const right = walk(table, perSide, 'right', tips)
   const seen = new Set([...left.nodes, ...right.nodes])
-  if (seen.size < left.nodes.length + right.nodes.length) return Math.max(known, seen.size + 1)
+  if (seen.size < left.nodes.length + right.nodes.length) return { size: Math.max(known, seen.size + 1), tips }
   const arc = left.arc + right.arc
-  return Math.max(known, arc > 0 ? Math.round(seen.size / arc) : known)
+  return { size: Math.max(known, arc > 0 ? Math.round(seen.size / arc) : known), tips }
+}
+
+/** Whether those by whom a size was estimated name the same ones still: most others make no difference. */
+export function isUpToDate({ tips }: RingSize): boolean {
+  for (const { connection, neighbours, links } of tips) {
+    if (connection.status.neighbours !== neighbours || connection.links !== links) return false
+  }
+  return true
 }
 
 /** How many nodes we know by address, ourselves included: links, and whom they name. */
@@ -34,29 +48,48 @@ export function countKnown(table: ConnectionTable): number {
   return known.size
 }
 
-function walk(table: ConnectionTable, perSide: number, side: 'left' | 'right'): Walk {
+function walk(table: ConnectionTable, perSide: number, side: 'left' | 'right', tips: Tip[]): Walk {
   const self = fractionOf(table.self)
-  const away = (address: Address) => ((((side === 'left' ? 1 : -1) * (fractionOf(address) - self)) % 1) + 1) % 1
+  const away = (place: number) => (side === 'left' ? place - self + 1 : self - place + 1) % 1
   const nodes = table.neighboursOf(table.self, side, perSide)
-  let arc = nodes.length > 0 ? away(nodes.at(-1) as Address) : 0
+  let arc = nodes.length > 0 ? away(fractionOf(nodes.at(-1) as Address)) : 0
   while (nodes.length > 0 && nodes.length < MAX_WALK) {
-    const tip = table.get(nodes.at(-1) as Address)
-    const beyond = tip ? whoComesNext(tip, table.self, away, arc).slice(0, perSide) : []
+    const connection = table.get(nodes.at(-1) as Address)
+    if (!connection) break
+    tips.push({ connection, neighbours: connection.status.neighbours, links: connection.links })
+    const beyond = whoComesNext(connection, table.self, away, arc, perSide)
     if (beyond.length === 0) break
     for (const { name } of beyond) nodes.push(name)
-    arc = (beyond.at(-1) as { away: number }).away
+    arc = (beyond.at(-1) as Named).away
   }
   return { nodes, arc }
 }
 
+type Named = { name: Address; away: number }
+
 /** Those beside the tip of a walk, of its own links: certain to be all while it knows who is next to it. */
-function whoComesNext(tip: Connection, self: Address, away: (address: Address) => number, beyond: number) {
-  const { neighbours } = tip.status
-  const named = [...neighbours, ...tip.links]
-    .filter((name) => name !== self)
-    .map((name) => ({ name, away: away(name) }))
-    .sort((a, b) => a.away - b.away)
+function whoComesNext(
+  { status, links, namedPlaces }: Connection,
+  self: Address,
+  away: (place: number) => number,
+  beyond: number,
+  count: number,
+): Named[] {
+  const { neighbours } = status
   // Until it has reported all its links, only those are complete that it names on our side of the ring.
-  const complete = tip.links.length > 0 ? named : named.slice(0, MAX_NEIGHBOURS / 2)
-  return complete.filter((name) => name.away > beyond)
+  const isComplete = links.length > 0
+  const most = isComplete ? count : MAX_NEIGHBOURS / 2
+  const nearest: Named[] = []
+  for (let index = 0; index < namedPlaces.length; index++) {
+    const way = away(namedPlaces[index] as number)
+    if (isComplete && way <= beyond) continue
+    if (nearest.length === most && way >= (nearest[most - 1] as Named).away) continue
+    const name = (index < neighbours.length ? neighbours[index] : links[index - neighbours.length]) as Address
+    if (name === self) continue
+    let at = nearest.length
+    while (at > 0 && (nearest[at - 1] as Named).away > way) at--
+    nearest.splice(at, 0, { name, away: way })
+    if (nearest.length > most) nearest.pop()
+  }
+  return isComplete ? nearest : nearest.filter((named) => named.away > beyond).slice(0, count)
 }

@@ -15,6 +15,7 @@
  */
 import { type Address, directionOf, isNodeAddress, nearer } from './address.ts'
 import type { ConnectionTable } from './connection-table.ts'
+import { lookAhead } from './lookahead.ts'
 import type { Mode } from './wire.ts'
 
 /** Below about a dozen nodes (ln n)³ leaves no room for a detour. A guess. */
@@ -75,7 +76,7 @@ function turn(packet: Routable, table: ConnectionTable): Route {
 function descend(packet: Routable, table: ConnectionTable, previous: Address | undefined, lookahead: boolean): Route {
   const nearest = table.nearestTo(packet.destination)
   if (nearest === table.self) return deliver()
-  return forward(lookahead ? table.lookahead().choose(packet.destination, nearest, previous, packet.hops) : nearest)
+  return forward(lookahead ? lookAhead(table, packet, nearest, previous) : nearest)
 }
 
 /** Delivered on either side of the hole; each side hands it to the other, and never back to where it came from. */
@@ -97,7 +98,7 @@ function anneal(packet: Routable, table: ConnectionTable, previous: Address | un
     }
   }
   const closer = nearer(destination, left, right)
-  const ahead = lookahead ? table.lookahead().choose(destination, closer, previous, packet.hops) : closer
+  const ahead = lookahead ? lookAhead(table, packet, closer, previous) : closer
   if (ahead !== previous) return forward(ahead)
   const further = closer === left ? right : left
   const next = closer === previous ? further : closer

@@ -15,7 +15,6 @@ import { type Address, isBetween } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { Connector, SeekAnswer } from './connector.ts'
 import type { NodeCore } from './node-core.ts'
-import { countKnown } from './ring-size.ts'
 import { hasRole, NEAR, SHORTCUT, withoutRole, withRole } from './role.ts'
 import { MAX_SIZE_WITHOUT_SHORTCUTS, shortcutsFor, shortcutTarget } from './shortcut-target.ts'
 
@@ -71,7 +70,7 @@ export class ShortcutOverlord {
   /** How many we want to hold. */
   get wanted(): number {
     const { size } = this
-    const isSmall = size < CERTAIN_SIZE && countKnown(this.core.table) <= MAX_SIZE_WITHOUT_SHORTCUTS
+    const isSmall = size < CERTAIN_SIZE && this.core.table.known <= MAX_SIZE_WITHOUT_SHORTCUTS
     return this.core.config.shortcuts ?? (isSmall ? 0 : shortcutsFor(size))
   }
 

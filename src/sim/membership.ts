@@ -42,6 +42,16 @@ export function firstGap(world: World, everybody: readonly Inhabitant[]): string
   return undefined
 }
 
+/** The first link between two who are next to each other that is not there, newcomers or not. */
+export function missingLink(sorted: readonly Inhabitant[]): string | undefined {
+  if (sorted.length < 2) return undefined
+  for (const [index, inhabitant] of sorted.entries()) {
+    const next = sorted[(index + 1) % sorted.length] as Inhabitant
+    if (!isRingLink(inhabitant, next)) return `${inhabitant.name} has no link to ${next.name}`
+  }
+  return undefined
+}
+
 /** Both ends see it, since either may have a packet to send over it. */
 function isRingLink(a: Inhabitant, b: Inhabitant): boolean {
   return [a.node.table.get(b.address), b.node.table.get(a.address)].every((link) => link?.structured && link.active)
