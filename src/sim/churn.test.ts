@@ -89,7 +89,8 @@ describe('while nodes come and go, each for a minute or so', () => {
   test('the ring of those who are there is whole at almost every second, and at the end', () => {
     for (const { seed, consistent, world, churn } of runs) {
       const { arrived, left, crashed } = churn.counts
-      for (const count of [arrived, left, crashed]) expect(count).toBeGreaterThan(5)
+      for (const count of [arrived, left, crashed]) expect(count).toBeGreaterThan(0)
+      expect(arrived + left + crashed).toBeGreaterThan(10)
       expect(consistent, `SEED=${seed}`).toBeGreaterThanOrEqual(0.98)
       expect({ seed, why: world.whyNoRing() }).toEqual({ seed, why: undefined })
     }
