@@ -27,7 +27,13 @@ const MAX_WANTED = 32
 
 export type SeekAnswer = { from: Address; full: boolean }
 
-type Wanted = { role: RoleBits; dialAtMs: number | undefined; endpoints: Endpoint[] }
+type Wanted = {
+  role: RoleBits
+  dialAtMs: number | undefined
+  endpoints: Endpoint[]
+  /** Who passes our request on. */
+  informer?: Connection | undefined
+}
 
 export interface ConnectorEvents {
   /** Through whom this node can reach us, should it not reach us by itself. */
@@ -86,7 +92,7 @@ export class Connector {
     if (address === this.core.config.address || this.core.table.get(address) || this.wanted.has(address)) return
     if (this.linker.isDialling(address)) return
     if (this.wanted.size >= MAX_WANTED || this.shunnedUntilMs(address) !== undefined) return
-    const wanted: Wanted = { role, dialAtMs: undefined, endpoints: [] }
+    const wanted: Wanted = { role, dialAtMs: undefined, endpoints: [], informer }
     this.wanted.set(address, wanted)
     const asked = new Set<Connection>()
     this.requests.ask(
@@ -158,6 +164,13 @@ export class Connector {
     else {
       const inner = routableFrame(this.core, reply)
       this.core.sendPacket({ mode: 'exact', body: 'forward', destination: request.via, payload: inner })
+    }
+  }
+
+  /** What was asked through one who is gone proves nothing of who was asked for: it may be asked for through another. */
+  lost(informer: Connection): void {
+    for (const [address, wanted] of [...this.wanted]) {
+      if (wanted.informer === informer && wanted.dialAtMs === undefined) this.wanted.delete(address)
     }
   }
 
