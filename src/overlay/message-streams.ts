@@ -94,6 +94,7 @@ export class MessageStreams {
   }
 
   get deadlineMs(): number | undefined {
+    if (this.outgoing.size === 0 && this.incoming.size === 0) return undefined
     let earliest = Number.POSITIVE_INFINITY
     for (const { resendAtMs, failAtMs, messages } of this.outgoing.values()) {
       if (messages.length > 0) earliest = Math.min(earliest, failAtMs, resendAtMs ?? failAtMs)
@@ -173,6 +174,7 @@ export class MessageStreams {
   }
 
   wake(): void {
+    if (this.outgoing.size === 0 && this.incoming.size === 0) return
     const { nowMs } = this.core
     for (const outgoing of [...this.outgoing.values()]) {
       if (outgoing.messages.length === 0) continue

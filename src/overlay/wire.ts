@@ -45,6 +45,7 @@
 import { ADDRESS_BYTES, type Address } from './address.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import type { Endpoint } from './endpoint.ts'
+import { decodeSignOfLife, encodeSignOfLife, isSignOfLife, type SignOfLife } from './sign-of-life.ts'
 import {
   type Content,
   decodeStreamData,
@@ -150,8 +151,7 @@ export type Frame =
   | { type: 'confirm'; attempt: number }
   | { type: 'refuse'; attempt: number; code: Refusal }
   | { type: 'status'; status: Status }
-  | { type: 'ping'; nonce: number }
-  | { type: 'pong'; nonce: number }
+  | SignOfLife
   | { type: 'retire'; unused: boolean }
   | { type: 'goodbye' }
   | { type: 'endpoints'; endpoints: Endpoint[] }
@@ -189,6 +189,7 @@ const EXACT = MODES.indexOf('exact')
 const DATA_BODY = BODIES.indexOf('data')
 
 export function encodeFrame(frame: Frame): Uint8Array {
+  if (frame.type === 'ping' || frame.type === 'pong') return encodeSignOfLife(frame)
   const writer = new ByteWriter(roomFor(frame))
   writer.u8(FRAMES.indexOf(frame.type))
   switch (frame.type) {
@@ -215,10 +216,6 @@ export function encodeFrame(frame: Frame): Uint8Array {
       break
     case 'status':
       writeStatus(writer, frame.status)
-      break
-    case 'ping':
-    case 'pong':
-      writer.u32(frame.nonce)
       break
     case 'retire':
       writer.u8(frame.unused ? 1 : 0)
@@ -264,8 +261,6 @@ function roomFor(frame: Frame): number {
   switch (frame.type) {
     case 'packet':
       return PACKET_HEADER_BYTES + frame.payload.length
-    case 'ping':
-    case 'pong':
     case 'confirm':
       return 5
     case 'status':
@@ -284,13 +279,15 @@ export function decodeFrame(bytes: Uint8Array): Frame | undefined {
     const data = decodeStreamData(bytes, 1)
     return data && { type: 'data', data }
   }
+  if (isSignOfLife(bytes)) return decodeSignOfLife(bytes)
   const reader = new ByteReader(bytes)
   const type = FRAMES[reader.u8()]
-  const frame = type && type !== 'data' && !reader.failed ? readFrame(type, reader) : undefined
+  const hasFields = type && type !== 'data' && type !== 'ping' && type !== 'pong' && !reader.failed
+  const frame = hasFields ? readFrame(type, reader) : undefined
   return frame && reader.complete ? frame : undefined
 }
 
-function readFrame(type: Exclude<Frame['type'], 'data'>, reader: ByteReader): Frame | undefined {
+function readFrame(type: Exclude<Frame['type'], 'data' | 'ping' | 'pong'>, reader: ByteReader): Frame | undefined {
   switch (type) {
     case 'start': {
       const version = reader.u8()
@@ -329,9 +326,6 @@ function readFrame(type: Exclude<Frame['type'], 'data'>, reader: ByteReader): Fr
     }
     case 'status':
       return { type, status: readStatus(reader) }
-    case 'ping':
-    case 'pong':
-      return { type, nonce: reader.u32() }
     case 'retire':
       return { type, unused: reader.u8() === 1 }
     case 'goodbye':
