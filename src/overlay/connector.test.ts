@@ -18,6 +18,7 @@ const [self, wanted] = [at(10), at(40)]
 function setup() {
   const table = new ConnectionTable(self)
   const informers: [Connection, Connection] = [connect(table, at(20)), connect(table, at(30))]
+  for (const informer of informers) informer.status.neighbours = [wanted]
   const asked: Address[] = []
   const config = nodeConfig({ address: self, incarnation: 1, namespace: 'a'.repeat(40), transports: [] })
   // What a connector touches of a node, and no more.
@@ -47,35 +48,46 @@ function setup() {
       requests.wake(core.nowMs)
     }
   }
-  return { connector, informers, asked, nobodyAnswers }
+  const die = (informer: Connection) => {
+    table.remove(informer)
+    connector.lost(informer)
+  }
+  return { connector, informers, asked, nobodyAnswers, die }
 }
 
 describe('a node that is asked to connect', () => {
   test('is asked once, however many name it', () => {
     const { connector, informers, asked } = setup()
-    for (const informer of informers) connector.connect(wanted, NEAR, informer)
+    for (const _ of informers) connector.connect(wanted, NEAR)
     expect(asked).toEqual([informers[0].address])
   })
 
   test('and does not answer is not asked again for a while', () => {
-    const { connector, informers, asked, nobodyAnswers } = setup()
-    connector.connect(wanted, NEAR, informers[0])
+    const { connector, asked, nobodyAnswers } = setup()
+    connector.connect(wanted, NEAR)
     nobodyAnswers()
     const before = asked.length
     expect(connector.shunnedUntilMs(wanted)).toBeDefined()
-    connector.connect(wanted, NEAR, informers[1])
+    connector.connect(wanted, NEAR)
     expect(asked).toHaveLength(before)
   })
 
   test('through one who dies is asked through another at once, and not held for dead', () => {
-    const { connector, informers, asked, nobodyAnswers } = setup()
+    const { connector, informers, asked, nobodyAnswers, die } = setup()
     const [dead, other] = informers
-    connector.connect(wanted, NEAR, dead)
-    connector.lost(dead)
-    connector.connect(wanted, NEAR, other)
+    connector.connect(wanted, NEAR)
+    die(dead)
+    connector.connect(wanted, NEAR)
     expect(asked).toEqual([dead.address, other.address])
-    connector.lost(other)
+    die(other)
     nobodyAnswers()
     expect(connector.shunnedUntilMs(wanted)).toBeUndefined()
+  })
+
+  test('is asked through each of those who name it in turn, and then by way of the ring', () => {
+    const { connector, informers, asked, nobodyAnswers } = setup()
+    connector.connect(wanted, NEAR)
+    nobodyAnswers()
+    expect(asked).toEqual([...informers.map(({ address }) => address), wanted])
   })
 })

@@ -31,8 +31,8 @@ type Wanted = {
   role: RoleBits
   dialAtMs: number | undefined
   endpoints: Endpoint[]
-  /** Who passes our request on. */
-  informer?: Connection | undefined
+  /** Who was the last to pass our request on. */
+  informer: Connection | undefined
 }
 
 export interface ConnectorEvents {
@@ -92,12 +92,15 @@ export class Connector {
     if (address === this.core.config.address || this.core.table.get(address) || this.wanted.has(address)) return
     if (this.linker.isDialling(address)) return
     if (this.wanted.size >= MAX_WANTED || this.shunnedUntilMs(address) !== undefined) return
-    const wanted: Wanted = { role, dialAtMs: undefined, endpoints: [], informer }
+    const wanted: Wanted = { role, dialAtMs: undefined, endpoints: [], informer: undefined }
     this.wanted.set(address, wanted)
     const asked = new Set<Connection>()
     this.requests.ask(
       this.core.nowMs,
-      (id) => this.request(id, address, 'exact', role, this.informerOf(address, asked)),
+      (id) => {
+        wanted.informer = this.informerOf(address, asked)
+        this.request(id, address, 'exact', role, wanted.informer)
+      },
       (reply) => {
         if (this.wanted.get(address) !== wanted) return
         if (!reply) {
@@ -192,7 +195,7 @@ export class Connector {
     if (address === this.core.config.address || this.core.table.get(address) || this.wanted.has(address)) return
     if (this.wanted.size >= MAX_WANTED) return
     const dialAtMs = this.core.nowMs + this.core.config.profile.connectGraceMs
-    this.wanted.set(address, { role, dialAtMs, endpoints })
+    this.wanted.set(address, { role, dialAtMs, endpoints, informer: undefined })
   }
 
   private dial(address: Address, role: RoleBits, endpoints: readonly Endpoint[]): void {
