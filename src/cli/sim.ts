@@ -25,7 +25,7 @@ if (words.includes('--help') || words.includes('-h')) {
 async function simulate({ scenario, entry, options, json }: SimRequest): Promise<number> {
   const bar = progressBar(process.stderr, scenario)
   const cost = new RunCost()
-  const outcome = await runScenario(entry.run, options, bar.show)
+  const outcome = await runScenario(entry.run, options, bar.show, cost.phaseEnded)
   const measuredCost = cost.read(outcome)
   bar.end()
   const asked = { ...Object.fromEntries(Object.keys(entry.takes).map((key) => [key, plain(options, key)])) }

@@ -13,7 +13,7 @@ const DELAY_MS = 5_000
 
 export class LinkReporter {
   private readonly core: NodeCore
-  private readonly told = new WeakMap<Connection, string>()
+  private readonly told = new WeakMap<Connection, readonly Address[]>()
   private reviewedVersion = 0
   deadlineMs: number | undefined
 
@@ -33,22 +33,33 @@ export class LinkReporter {
   wake(): void {
     if (this.deadlineMs === undefined || this.deadlineMs > this.core.nowMs) return
     this.deadlineMs = undefined
+    const links = this.farFirst()
     for (const connection of this.core.table.all()) {
       if (!connection.structured) continue
-      const links = this.linksFor(connection.address)
-      const key = links.join()
-      if (key === (this.told.get(connection) ?? '')) continue
-      this.told.set(connection, key)
-      this.core.sendTo(connection, { type: 'links', links })
+      const { address } = connection
+      const { neighbours } = this.core.statusFor(address)
+      // What a status does not name.
+      const rest = links.filter((link) => link !== address && !neighbours.includes(link)).slice(0, MAX_ADDRESSES)
+      if (isSame(rest, this.told.get(connection) ?? [])) continue
+      this.told.set(connection, rest)
+      this.core.sendTo(connection, { type: 'links', links: rest })
     }
   }
 
-  /** What a status does not name, the far ones first. */
-  private linksFor(address: Address): Address[] {
+  /** Our ring links, shortcuts before near ones. */
+  private farFirst(): Address[] {
     const { table } = this.core
-    const named = new Set([address, ...this.core.statusFor(address).neighbours])
-    const rest = table.structured().filter((link) => !named.has(link))
-    const isShortcut = (link: Address) => hasRole(table.get(link)?.allRoles ?? SHORTCUT, SHORTCUT)
-    return [...rest.filter(isShortcut), ...rest.filter((link) => !isShortcut(link))].slice(0, MAX_ADDRESSES)
+    const shortcuts: Address[] = []
+    const others: Address[] = []
+    for (const link of table.structured()) {
+      const isShortcut = hasRole(table.get(link)?.allRoles ?? SHORTCUT, SHORTCUT)
+      if (isShortcut) shortcuts.push(link)
+      else others.push(link)
+    }
+    return [...shortcuts, ...others]
   }
+}
+
+function isSame(a: readonly Address[], b: readonly Address[]): boolean {
+  return a.length === b.length && a.every((address, index) => address === b[index])
 }

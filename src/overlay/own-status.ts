@@ -12,6 +12,7 @@ export function ownStatus({ table, config }: NodeCore, address: Address, hidden:
     roles: table.get(address)?.roles ?? NO_ROLES,
     hidden,
     size: table.estimateSize(config.perSide),
-    neighbours: [...new Set([...left, ...right])],
+    // In a small ring those on the left are those on the right.
+    neighbours: left.concat(right.filter((link) => !left.includes(link))),
   }
 }

@@ -135,8 +135,9 @@ export class ShortcutOverlord {
   }
 
   private get hasSurplus(): boolean {
+    if (!this.connected || this.drawn.size === 0) return false
     const excess = this.drawn.size > MAX_OWN_PER_WANTED * this.wanted
-    return this.connected && (excess || (this.outdatedCount > 0 && !this.tooFew))
+    return excess || (this.outdatedCount > 0 && !this.tooFew)
   }
 
   private get trimAtMs(): number {

@@ -7,6 +7,7 @@ import { counterSums, linkKinds, Meter, rounded } from './meter.ts'
 import {
   advance,
   outcomeOf,
+  type PhaseEnded,
   type Progress,
   ringFailure,
   type ScenarioOptions,
@@ -17,17 +18,19 @@ import {
 /** Surplus links are trimmed by then, and shortcuts that met a full node asked for again (30 s apart at most). */
 const SETTLING_MS = 120_000
 
-export async function formScenario(options: ScenarioOptions, progress: Progress) {
+export async function formScenario(options: ScenarioOptions, progress: Progress, phaseEnded?: PhaseEnded) {
   const world = worldOf(options)
   const forming = new Meter(world)
   world.startTogether(options.nodes)
   const formedMs = await timeToOneRing(world, progress)
+  phaseEnded?.('forming', world.clock.events)
   const whileForming = { ...forming.read(), kinds: linkKinds(world) }
   const figures = { formedMs: formedMs ?? null, whileForming }
   if (formedMs === undefined) return outcomeOf(world, figures, ringFailure(world, 'no ring was formed'))
   if (options.minutes <= 0) return outcomeOf(world, figures)
 
   await advance(world, SETTLING_MS, (done) => progress(done, 'settling'))
+  phaseEnded?.('settling', world.clock.events)
   const idle = new Meter(world)
   let [samples, whole] = [0, 0]
   await advance(world, 60_000 * options.minutes, (done) => {
@@ -35,6 +38,7 @@ export async function formScenario(options: ScenarioOptions, progress: Progress)
     if (world.isOneRing) whole++
     progress(done, 'idle')
   })
+  phaseEnded?.('idle', world.clock.events)
   const held = rounded(whole / samples, 4)
   const measured = { ...figures, held, perNode: idle.read(), kinds: linkKinds(world), counters: counterSums(world) }
   return outcomeOf(world, measured, world.isOneRing ? undefined : ringFailure(world, 'the ring did not hold'))

@@ -51,12 +51,20 @@ export type Outcome = {
   virtualMs: number
 }
 
-export type Scenario = (options: ScenarioOptions, progress: Progress) => Promise<Outcome>
+/** A part of a run is over, and so many events since the beginning; `what` names its cost. */
+export type PhaseEnded = (what: string, events: number) => void
+
+export type Scenario = (options: ScenarioOptions, progress: Progress, phaseEnded?: PhaseEnded) => Promise<Outcome>
 
 /** A node that breaks an invariant of its own ends the scenario, and is a failure as any other. */
-export async function runScenario(scenario: Scenario, options: ScenarioOptions, progress: Progress): Promise<Outcome> {
+export async function runScenario(
+  scenario: Scenario,
+  options: ScenarioOptions,
+  progress: Progress,
+  phaseEnded?: PhaseEnded,
+): Promise<Outcome> {
   try {
-    return await scenario(options, progress)
+    return await scenario(options, progress, phaseEnded)
   } catch (error) {
     if (!(error instanceof NodeBroken)) throw error
     return { figures: {}, failure: { why: error.message, concerned: [error.inhabitant] }, events: 0, virtualMs: 0 }
