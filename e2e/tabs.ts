@@ -111,6 +111,8 @@ export class Tab {
     const input = this.page.getByTestId('talk-input').locator('input')
     await input.fill(text)
     await input.press('Enter')
+    // The control submits in a later turn; who types the next line before it would change this one.
+    await expect(input).toHaveValue('')
   }
 
   // ------------------------------------------------------------------------------------------ what a debugger reads

@@ -33,6 +33,7 @@ export class ConnectionTable {
   /** Kept sorted rather than sorted anew: links change one at a time, and are asked for at every change of anything. */
   private readonly ascending: Address[] = []
   private structuredVersion = -1
+  private readonly suspects = new Set<Connection>()
   private ascendingStructured: readonly Address[] = []
 
   constructor(self: Address) {
@@ -117,6 +118,24 @@ export class ConnectionTable {
     return this.ascendingStructured
   }
 
+  suspect(connection: Connection, sinceMs: number): void {
+    connection.suspectedAtMs = sinceMs
+    this.suspects.add(connection)
+  }
+
+  /** The structured ones without those that may be gone, as long as there are others. */
+  routable(): readonly Address[] {
+    const structured = this.structured()
+    if (this.suspects.size === 0) return structured
+    for (const connection of this.suspects) {
+      const isGone = this.byAddress.get(connection.address) !== connection
+      if (isGone || !connection.suspected) this.suspects.delete(connection)
+    }
+    if (this.suspects.size === 0) return structured
+    const alive = structured.filter((address) => !this.byAddress.get(address)?.suspected)
+    return alive.length > 0 ? alive : structured
+  }
+
   /** Addresses of all connections, ascending. */
   addresses(): readonly Address[] {
     return this.ascending
@@ -127,10 +146,15 @@ export class ConnectionTable {
     return nearestOn(this.structured(), place, side, count)
   }
 
-  /** The structured address, or our own, that is nearest to `key`. */
+  /** Of those that packets may be routed over at this moment, the next one on a side of any place. */
+  routableBeside(place: Address, side: 'left' | 'right'): Address[] {
+    return nearestOn(this.routable(), place, side, 1)
+  }
+
+  /** The routable address, or our own, that is nearest to `key`. */
   nearestTo(key: Address): Address {
-    const [left] = this.neighboursOf(key, 'left', 1)
-    const [right] = this.neighboursOf(key, 'right', 1)
+    const [left] = this.routableBeside(key, 'left')
+    const [right] = this.routableBeside(key, 'right')
     let best = this.get(key)?.structured ? key : this.self
     if (left) best = nearer(key, best, left)
     if (right) best = nearer(key, best, right)

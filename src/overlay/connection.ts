@@ -44,6 +44,8 @@ export class Connection {
   /** What carries the traffic: the best channel that neither end has retired, else the best that is left. */
   active: ConnectionChannel | undefined
   rttMs: number | undefined
+  /** When the probe left that is overdue. */
+  suspectedAtMs: number | undefined
   /** When a message last went over it, either way. */
   usedAtMs: number | undefined
   /** When nobody needed it any more. */
@@ -69,6 +71,11 @@ export class Connection {
   /** Both ends route over a connection that either of them gives a ring role, so they agree without negotiating. */
   get allRoles(): RoleBits {
     return (this.roles | this.status.roles) as RoleBits
+  }
+
+  /** Whether a probe is overdue: it may be gone, and packets go round it while there is another way. */
+  get suspected(): boolean {
+    return this.suspectedAtMs !== undefined && this.heardAtMs < this.suspectedAtMs
   }
 
   get structured(): boolean {

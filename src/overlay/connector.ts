@@ -27,7 +27,13 @@ const MAX_WANTED = 32
 
 export type SeekAnswer = { from: Address; full: boolean }
 
-type Wanted = { role: RoleBits; dialAtMs: number | undefined; endpoints: Endpoint[] }
+type Wanted = {
+  role: RoleBits
+  dialAtMs: number | undefined
+  endpoints: Endpoint[]
+  /** Who was the last to pass our request on. */
+  informer: Connection | undefined
+}
 
 export interface ConnectorEvents {
   /** Through whom this node can reach us, should it not reach us by itself. */
@@ -78,16 +84,23 @@ export class Connector {
     if (this.shunned.size > MAX_SHUNNED && oldest !== undefined) this.shunned.delete(oldest)
   }
 
-  /** `informer` is connected to the node, as far as we know, and passes our request on; without one the ring does. */
-  connect(address: Address, role: RoleBits, informer: Connection | undefined): void {
+  /**
+   * Asks by way of those who name the node, one after the other, most lately heard first; then by the ring. While nodes
+   * die in numbers, who names somebody may be dead itself, or no longer linked to it.
+   */
+  connect(address: Address, role: RoleBits): void {
     if (address === this.core.config.address || this.core.table.get(address) || this.wanted.has(address)) return
     if (this.linker.isDialling(address)) return
     if (this.wanted.size >= MAX_WANTED || this.shunnedUntilMs(address) !== undefined) return
-    const wanted: Wanted = { role, dialAtMs: undefined, endpoints: [] }
+    const wanted: Wanted = { role, dialAtMs: undefined, endpoints: [], informer: undefined }
     this.wanted.set(address, wanted)
+    const asked = new Set<Connection>()
     this.requests.ask(
       this.core.nowMs,
-      (id) => this.request(id, address, 'exact', role, informer),
+      (id) => {
+        wanted.informer = this.informerOf(address, asked)
+        this.request(id, address, 'exact', role, wanted.informer)
+      },
       (reply) => {
         if (this.wanted.get(address) !== wanted) return
         if (!reply) {
@@ -157,6 +170,13 @@ export class Connector {
     }
   }
 
+  /** What was asked through one who is gone proves nothing of who was asked for: it may be asked for through another. */
+  lost(informer: Connection): void {
+    for (const [address, wanted] of [...this.wanted]) {
+      if (wanted.informer === informer && wanted.dialAtMs === undefined) this.wanted.delete(address)
+    }
+  }
+
   linked(address: Address): void {
     this.wanted.delete(address)
     this.shunned.delete(address)
@@ -175,7 +195,7 @@ export class Connector {
     if (address === this.core.config.address || this.core.table.get(address) || this.wanted.has(address)) return
     if (this.wanted.size >= MAX_WANTED) return
     const dialAtMs = this.core.nowMs + this.core.config.profile.connectGraceMs
-    this.wanted.set(address, { role, dialAtMs, endpoints })
+    this.wanted.set(address, { role, dialAtMs, endpoints, informer: undefined })
   }
 
   private dial(address: Address, role: RoleBits, endpoints: readonly Endpoint[]): void {
@@ -183,6 +203,16 @@ export class Connector {
     const endpoint = firstContact(this.core.config.transports, endpoints)
     if (endpoint) this.linker.dial(endpoint, address, role)
     else this.core.count('connect: no endpoint that we can dial')
+  }
+
+  private informerOf(address: Address, asked: Set<Connection>): Connection | undefined {
+    let best: Connection | undefined
+    for (const connection of this.core.table.all()) {
+      if (asked.has(connection) || !connection.status.neighbours.includes(address)) continue
+      if (!best || connection.heardAtMs > best.heardAtMs) best = connection
+    }
+    if (best) asked.add(best)
+    return best
   }
 
   private request(

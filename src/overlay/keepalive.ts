@@ -18,6 +18,8 @@ import type { TimerProfile } from './timer-profile.ts'
 
 /** A throttled relay takes seconds for a round trip (measured on Prosody at 10 kB/s); so it is while none is known. */
 const DEAD_UNKNOWN_MS = 8_000
+/** A page may be busy for so long. A guess. */
+const SUSPECT_MIN_MS = 300
 /** Round trips that an answer may take before it counts as missing. */
 const PATIENCE = 4
 /** Hidden pages have timers once a minute (Chromium's intensive throttling) and may be frozen for a while. */
@@ -133,6 +135,7 @@ export class Keepalive {
       }
     } else if (!probe.wide && probe.wideAtMs <= nowMs) {
       probe.wide = true
+      this.core.table.suspect(connection, probe.sinceMs)
       this.ping(connection, true)
     }
   }
@@ -140,9 +143,14 @@ export class Keepalive {
   private start(connection: Connection): void {
     const { nowMs } = this.core
     const deadMs = connection.status.hidden ? DEAD_HIDDEN_MS : this.patienceMs(connection)
-    const wideAtMs = nowMs + this.timers.suspectMs
+    const wideAtMs = nowMs + this.suspectMs(connection)
     this.probes.set(connection, { sinceMs: nowMs, wide: false, wideAtMs, deadlineMs: nowMs + deadMs })
     this.ping(connection, false)
+  }
+
+  private suspectMs({ rttMs }: Connection): number {
+    const { suspectMs } = this.timers
+    return rttMs === undefined ? suspectMs : Math.min(suspectMs, Math.max(SUSPECT_MIN_MS, PATIENCE * rttMs))
   }
 
   private patienceMs(connection: Connection): number {

@@ -29,7 +29,7 @@ export function lookAhead(
   const enough = apart(place, fractionOf(nearest))
   let best: Address | undefined
   let bestWay = enough
-  for (const link of table.structured()) {
+  for (const link of table.routable()) {
     const connection = link === previous ? undefined : table.get(link)
     if (!connection) continue
     const way = wayThrough(connection, place, bestWay, self)

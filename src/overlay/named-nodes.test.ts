@@ -39,11 +39,11 @@ for (const perSide of [1, 2, 3]) {
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 40 }), (operations) => {
         const table = new ConnectionTable(SELF)
-        const named = new NamedNodes(table, perSide)
+        const named = new NamedNodes(table)
         for (const step of operations) {
           const connection = table.get(step.place)
           if (step.name === 'ask') {
-            const found = named.unlinked()
+            const found = named.unlinked(perSide)
             expect(new Set(found.keys())).toEqual(namedAfresh(table, perSide))
             for (const [address, informer] of found) {
               expect(table.get(informer.address)).toBe(informer)

@@ -13,7 +13,7 @@ import { type ConnectionTable, nearestOn } from './connection-table.ts'
 
 export class NamedNodes {
   private readonly table: ConnectionTable
-  private readonly perSide: number
+  private perSide = 0
   /** What each connection named when it was last read. */
   private readonly read = new Map<Connection, readonly Address[]>()
   private readonly informers = new Map<Address, Connection>()
@@ -21,14 +21,17 @@ export class NamedNodes {
   private left: Address | undefined
   private right: Address | undefined
 
-  constructor(table: ConnectionTable, perSide: number) {
+  constructor(table: ConnectionTable) {
     this.table = table
-    this.perSide = perSide
   }
 
-  /** Each with one who named it. */
-  unlinked(): ReadonlyMap<Address, Connection> {
-    if (this.linksRead !== this.table.links) this.followLinks()
+  /** Each with one who named it; `perSide` nearest links are wanted on either side. */
+  unlinked(perSide: number): ReadonlyMap<Address, Connection> {
+    if (perSide !== this.perSide) {
+      this.perSide = perSide
+      this.followLinks()
+      this.readAll()
+    } else if (this.linksRead !== this.table.links) this.followLinks()
     for (const connection of this.table.all()) {
       const { neighbours } = connection.status
       const before = this.read.get(connection)

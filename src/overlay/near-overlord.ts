@@ -7,8 +7,9 @@
  * Far away from our place nobody can name our neighbours: there one annealing request for our own place, through
  * each new link, finds them in O(log n) hops, and finds the other ring when there are two.
  *
- * Near links are made while fewer than `perSide` lie closer on their side, and given up when twice as many lie closer on
- * both sides and the ring has been quiet: the gap between the two numbers is the hysteresis (Brunet, near overlord).
+ * Near links are made while fewer than `perSide` lie closer on their side, one more in large rings. They are given up when
+ * twice as many lie closer on both sides and the ring has been quiet: the gap between the two numbers is the hysteresis
+ * (Brunet, near overlord).
  * Links that the cascade only passed through, and that never became direct, cost nothing and are given up at once.
  */
 import { type Address, isBetween } from './address.ts'
@@ -19,6 +20,8 @@ import { NamedNodes } from './named-nodes.ts'
 import type { NodeCore } from './node-core.ts'
 import { hasRole, NEAR, withoutRole, withRole } from './role.ts'
 
+/** In a ring so small, links lead everywhere, and each costs a page an RTCPeerConnection. As for shortcuts. */
+const SPARE_ABOVE = 10
 /** Requests for our own place at a time. A guess. */
 const MAX_SEEKING = 3
 
@@ -44,7 +47,7 @@ export class NearOverlord {
     this.core = core
     this.connector = connector
     this.candidates = candidates
-    this.named = new NamedNodes(core.table, core.config.perSide)
+    this.named = new NamedNodes(core.table)
   }
 
   get deadlineMs(): number | undefined {
@@ -70,8 +73,9 @@ export class NearOverlord {
   /** To be called whenever the table or what others name has changed. */
   review(): void {
     const { table, config } = this.core
-    const { address: self, perSide } = config
-    const informers = this.namedAndBelieved()
+    const { address: self } = config
+    const perSide = this.wanted
+    const informers = this.namedAndBelieved(perSide)
     const linked = table.addresses()
     this.left = nearestOn(linked, self, 'left', perSide)
     this.right = nearestOn(linked, self, 'right', perSide)
@@ -82,9 +86,8 @@ export class NearOverlord {
     }
     for (const address of [...this.left, ...this.right]) {
       const connection = table.get(address)
-      const informer = informers.get(address)
       if (connection) this.makeNear(connection)
-      else if (informer) this.connector.connect(address, NEAR, informer)
+      else this.connector.connect(address, NEAR)
     }
     this.seekOwnPlace()
     this.giveUpPassing()
@@ -103,6 +106,12 @@ export class NearOverlord {
     if (this.seekAtMs !== undefined && this.seekAtMs <= this.core.nowMs) this.seekOwnPlace()
     if (!this.hasSurplus || this.quietSinceMs + this.core.config.profile.trimDelayMs > this.core.nowMs) return
     for (const connection of this.surplus()) this.giveUp(connection)
+  }
+
+  /** A third neighbour on each side is there at once when two die in the time that it takes to notice one death. */
+  private get wanted(): number {
+    const { perSide } = this.core.config
+    return this.core.table.estimateSize(perSide) > SPARE_ABOVE ? perSide + 1 : perSide
   }
 
   private get allLinked(): boolean {
@@ -129,8 +138,8 @@ export class NearOverlord {
   }
 
   /** Who named whom, of those who would be nearer than what is linked; the lately dead are not believed in. */
-  private namedAndBelieved(): ReadonlyMap<Address, Connection> {
-    const named = this.named.unlinked()
+  private namedAndBelieved(perSide: number): ReadonlyMap<Address, Connection> {
+    const named = this.named.unlinked(perSide)
     this.believeAtMs = undefined
     let believed: Map<Address, Connection> | undefined
     for (const address of named.keys()) {

@@ -238,6 +238,7 @@ export class Node implements NodeCore {
   private onLost(connection: Connection, loss: Loss): void {
     this.parts.keepalive.forget(connection)
     this.parts.reporter.forget(connection)
+    this.parts.connector.lost(connection)
     if (loss === 'left') {
       this.parts.connector.shun(connection.address, SILENT_SHUNNED_MS)
       this.parts.leafOverlord.suspect(connection.endpoints)

@@ -196,3 +196,31 @@ describe('the hop limit', () => {
     expect([1, 5, 10, 100, 600, 2 ** 20].map(timeToLive)).toEqual([16, 16, 16, 97, 255, 255])
   })
 })
+
+describe('a link whose probe is overdue', () => {
+  const key = nodeAddress(new Uint8Array(20).fill(100))
+  const at = (fill: number) => nodeAddress(new Uint8Array(20).fill(fill))
+  const greedy = (table: ConnectionTable) =>
+    route({ mode: 'greedy', hops: 0, ttl: 9, source: table.self, destination: key }, table, undefined, true).next
+
+  function scene() {
+    const table = new ConnectionTable(at(10))
+    const [near, further] = [connect(table, at(104)), connect(table, at(60))]
+    return { table, near, further }
+  }
+
+  test('is gone round until something is heard on it again', () => {
+    const { table, near, further } = scene()
+    expect(greedy(table)).toBe(near.address)
+    table.suspect(near, 5)
+    expect(greedy(table)).toBe(further.address)
+    for (const channel of near.channels) channel.heardAtMs = 5
+    expect(greedy(table)).toBe(near.address)
+  })
+
+  test('is used all the same when every other is overdue, too', () => {
+    const { table, near, further } = scene()
+    for (const connection of [near, further]) table.suspect(connection, 5)
+    expect(greedy(table)).toBe(near.address)
+  })
+})

@@ -68,7 +68,7 @@ function turn(packet: Routable, table: ConnectionTable): Route {
   const direction = directionOf(packet.destination)
   if (!direction) return drop('no such class')
   if (packet.mode === 'exact') return drop('nobody-there')
-  const [next] = table.neighboursOf(table.self, direction, 1)
+  const [next] = table.routableBeside(table.self, direction)
   if (packet.hops === packet.ttl) return deliver()
   return next ? onward(packet.mode, next) : drop('nobody-there')
 }
@@ -83,8 +83,8 @@ function descend(packet: Routable, table: ConnectionTable, previous: Address | u
 function anneal(packet: Routable, table: ConnectionTable, previous: Address | undefined, lookahead: boolean): Route {
   const { self } = table
   const { destination } = packet
-  const [left] = table.neighboursOf(destination, 'left', 1)
-  const [right] = table.neighboursOf(destination, 'right', 1)
+  const [left] = table.routableBeside(destination, 'left')
+  const [right] = table.routableBeside(destination, 'right')
   if (!left || !right) return deliver()
   // We are the left side when a walk left from the destination meets us before our nearest link, and likewise right.
   const selfIsLeft = nextOnLeft(destination, self, left) === self

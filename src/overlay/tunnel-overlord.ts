@@ -175,7 +175,7 @@ export class TunnelOverlord {
     const open = want.named.filter((address) => !want.asked.has(address) && !this.core.table.get(address))
     for (const address of open.slice(0, MAX_OVERLAP / 2)) {
       want.asked.add(address)
-      this.connector.connect(address, OVERLAP, undefined)
+      this.connector.connect(address, OVERLAP)
     }
   }
 

@@ -4,7 +4,7 @@
  */
 import { ChurnModel } from './churn-model.ts'
 import { LookupTraffic } from './lookup-traffic.ts'
-import { GRACE_MS, members, missingLink } from './membership.ts'
+import { firstGap, GRACE_MS, members } from './membership.ts'
 import { MessageTraffic } from './message-traffic.ts'
 import { counterSums, Meter, rounded } from './meter.ts'
 import {
@@ -42,7 +42,7 @@ export async function churnScenario(options: ScenarioOptions, progress: Progress
   await advance(world, 60_000 * options.minutes, (done) => {
     progress(done, 'churn')
     const ring = members(world)
-    sample(world, ring, samples)
+    sample(world, samples)
     if (ring.length < 2) return
     const anybody = () => ring[Math.floor(world.random() * ring.length)] as Inhabitant
     for (let count = 0; count < LOOKUPS_PER_S; count++) lookups.ask(anybody())
@@ -82,12 +82,8 @@ export async function churnScenario(options: ScenarioOptions, progress: Progress
   return outcomeOf(world, figures, failure)
 }
 
-function sample(
-  world: World,
-  ring: readonly Inhabitant[],
-  samples: { taken: number; consistent: number; told: string[] },
-): void {
-  const missing = missingLink(ring)
+function sample(world: World, samples: { taken: number; consistent: number; told: string[] }): void {
+  const missing = firstGap(world, world.inRingOrder)
   samples.taken++
   if (!missing) samples.consistent++
   else if (samples.told.length < MAX_TOLD) samples.told.push(`${Math.round(world.clock.now() / 1_000)} s: ${missing}`)

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Address } from '../overlay/address.ts'
+import { crawlComplaint } from './crawl.ts'
 import { seeds } from './seeds.ts'
 import { type Inhabitant, World } from './world.ts'
 
@@ -28,6 +29,18 @@ describe('a node that leaves', () => {
       expect({ seed, links: linksTo(world, leaver.address) }).toEqual({ seed, links: 0 })
       world.runUntil(() => world.isOneRing, 1_500)
       expect({ seed, why: world.whyNoRing() }).toEqual({ seed, why: undefined })
+    }
+  })
+
+  test('may be any of a ring: it closes within 1.5 s', () => {
+    const world = formed(2, 10)
+    for (const leaver of [...world.nodes]) {
+      world.leave(leaver)
+      world.runUntil(() => world.isOneRing, 1_500)
+      expect({ leaver: leaver.name, why: world.whyNoRing() }).toEqual({ leaver: leaver.name, why: undefined })
+      world.add()
+      world.run(15_000)
+      expect(world.whyNoRing()).toBeUndefined()
     }
   })
 
@@ -72,6 +85,28 @@ describe('a node that dies without a word', () => {
       expect({ seed, why: world.whyNoRing() }).toEqual({ seed, why: undefined })
     }
   })
+})
+
+describe('three of ten nodes that die at once, three, two and one next to each other', () => {
+  for (const [perSide, expected] of [
+    [2, 4],
+    [3, 2],
+    [4, 0],
+  ] as const) {
+    test(`leave ${expected} sides of others without a living neighbour with ${perSide} a side, and the ring heals`, () => {
+      for (const seed of seeds(2)) {
+        const world = new World({ seed, latencyMs: 50, behaviour: { perSide } })
+        world.startTogether(20)
+        world.runUntil(() => world.isOneRing && crawlComplaint(world) === undefined, LIMIT_MS)
+        const sorted = [...world.inRingOrder]
+        for (const index of [0, 1, 2, 8, 9, 15]) world.crash(sorted[index] as Inhabitant, 'unnoticed')
+        const sides = world.nodes.flatMap(({ node: { near } }) => [near.left, near.right])
+        expect(sides.filter((side) => !side.some((next) => world.at(next)))).toHaveLength(expected)
+        const healed = world.runUntil(() => world.isOneRing, 20_000)
+        expect({ seed, healed }).toEqual({ seed, healed: true })
+      }
+    })
+  }
 })
 
 describe('a presence that goes away', () => {

@@ -2,10 +2,13 @@
  * Nontransitive: some pairs can have no channel of any kind. Can everybody still talk with everybody? After the ring has
  * had time to form, each of the ordered pairs (or many of them at random) sends one message, which arrives or does not.
  */
+import { type Address, nodeAddress } from '../overlay/address.ts'
+import { nearestOf } from './drawn-ring.ts'
 import { numbered, numberIn } from './message-traffic.ts'
 import { counterSums, linkKinds, Meter, rounded } from './meter.ts'
 import { advance, outcomeOf, type Progress, type ScenarioOptions, timeToOneRing, worldOf } from './scenario.ts'
-import type { Inhabitant } from './world.ts'
+import { walk } from './walk.ts'
+import type { Inhabitant, World } from './world.ts'
 
 /** A ring that is not whole by then is measured as it stands. */
 const FORMING_MS = 120_000
@@ -15,6 +18,7 @@ const WAITING_MS = 60_000
 const MAX_PAIRS = 20_000
 /** Pairs that send in one virtual second, so that senders' windows do not meet. A guess. */
 const PAIRS_PER_S = 1_000
+const LOOKUPS = 10_000
 
 export async function nontransitiveScenario(options: ScenarioOptions, progress: Progress) {
   let delivered = 0
@@ -28,6 +32,7 @@ export async function nontransitiveScenario(options: ScenarioOptions, progress: 
   await advance(world, SETTLING_MS, (done) => progress(done, 'settling'))
 
   const pairs = pairsOf(world.nodes, world.random)
+  const lookupsRight = shareOfRightLookups(world, options.lookahead)
   wanted = new Set(pairs.map(([, to], number) => `${number} ${to.address}`))
   let acknowledged = 0
   const talking = new Meter(world)
@@ -44,6 +49,7 @@ export async function nontransitiveScenario(options: ScenarioOptions, progress: 
   const figures = {
     formedMs: formedMs ?? null,
     routable: rounded(routable, 5),
+    lookupsRight: rounded(lookupsRight, 5),
     pairs: pairs.length,
     acknowledged: rounded(acknowledged / pairs.length, 5),
     perNode: talking.read(),
@@ -54,6 +60,20 @@ export async function nontransitiveScenario(options: ScenarioOptions, progress: 
   const silent = new Set([...wanted].map((entry) => entry.split(' ')[1]))
   const concerned = world.nodes.filter(({ address }) => silent.has(address)).slice(0, MAX_CONCERNED)
   return outcomeOf(world, figures, { why: `${wanted.size} pairs could not talk`, concerned })
+}
+
+/** Of greedy packets from nodes at random to keys at random, those that end at the node nearest to the key. */
+function shareOfRightLookups(world: World, lookahead: boolean): number {
+  const tables = new Map(world.nodes.map(({ address, node }) => [address, node.table]))
+  const ascending = [...tables.keys()].sort()
+  let right = 0
+  for (let count = 0; count < LOOKUPS; count++) {
+    const source = ascending[Math.floor(world.random() * ascending.length)] as Address
+    const key = nodeAddress(Uint8Array.from({ length: 20 }, () => Math.floor(256 * world.random())))
+    const { at, end } = walk(source, key, (address) => tables.get(address), lookahead)
+    if (end === 'delivered' && at === nearestOf(ascending, key)) right++
+  }
+  return right / LOOKUPS
 }
 
 /** Of whom the trace is kept. */

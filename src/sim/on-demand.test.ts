@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { SendFailure } from '../overlay/effects.ts'
+import { endpointOf } from '../overlay/endpoint.ts'
 import type { NodeConfig } from '../overlay/node-config.ts'
 import { hasRole, NO_ROLES, ON_DEMAND } from '../overlay/role.ts'
 import { MODERN } from '../overlay/timer-profile.ts'
@@ -11,7 +12,7 @@ const IDLE_MS = MODERN.onDemandIdleMs
 
 type Pair = { world: World; from: Inhabitant; to: Inhabitant }
 
-/** A ring at rest, and two of its nodes that have no link. */
+/** A ring at rest, and two of its nodes that have no link, nor a presence that might make one in passing. */
 function pair(seed: number, behaviour: Partial<NodeConfig> = {}): Pair {
   const world = new World({ seed, behaviour })
   world.addMany(20)
@@ -19,7 +20,10 @@ function pair(seed: number, behaviour: Partial<NodeConfig> = {}): Pair {
   world.run(45_000)
   for (const from of world.nodes) {
     const to = world.nodes.find((other) => other !== from && !from.node.table.get(other.address))
-    if (to) return { world, from, to }
+    if (!to) continue
+    from.driver.give({ type: 'candidate-vanished', endpoint: endpointOf('xmpp', to.name) })
+    to.driver.give({ type: 'candidate-vanished', endpoint: endpointOf('xmpp', from.name) })
+    return { world, from, to }
   }
   throw new Error(`every pair is linked, SEED=${seed}`)
 }

@@ -124,7 +124,7 @@ test('every node has two linked neighbours on each side, or all others, and a wa
     for (let at = first; !visited.has(at); ) {
       visited.add(at)
       const { left, right } = at.node.near
-      expect([left.length, right.length]).toEqual(Array(2).fill(Math.min(2, nodes - 1)))
+      expect(Math.min(left.length, right.length)).toBeGreaterThanOrEqual(Math.min(2, nodes - 1))
       const next = byAddress.get(left[0] as never) as Inhabitant
       expect(next.node.near.right[0]).toBe(at.address)
       at = next

@@ -166,6 +166,18 @@ describe('tunnels that have nothing but tunnels beneath', () => {
   })
 })
 
+describe('a ring of 16 in which one of five pairs cannot connect', () => {
+  test('is whole and lets every node talk to every other; without tunnels it is never whole', () => {
+    for (const seed of seeds(3)) {
+      const [world, without] = [nontransitive(seed, 16, 0.19, true), nontransitive(seed, 16, 0.19, false)]
+      for (const each of [world, without]) each.run(40_000)
+      expect({ seed, why: world.whyNoRing() }).toEqual({ seed, why: undefined })
+      expect({ seed, routable: routable(world) }).toEqual({ seed, routable: 1 })
+      expect({ seed, whole: without.isOneRing }).toEqual({ seed, whole: false })
+    }
+  })
+})
+
 describe('a ring of 30 in which three of ten pairs cannot connect', () => {
   test('lets every node talk to every other, which it does not without tunnels', () => {
     for (const seed of seeds(2)) {
