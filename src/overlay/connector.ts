@@ -67,6 +67,11 @@ export class Connector {
     return earliest
   }
 
+  /** False when anybody may be asked for. */
+  get shunsSomebody(): boolean {
+    return this.shunned.size > 0
+  }
+
   /** Undefined for a node that may be asked for. */
   shunnedUntilMs(address: Address): number | undefined {
     const untilMs = this.shunned.get(address)

@@ -141,6 +141,7 @@ export class NearOverlord {
   private namedAndBelieved(perSide: number): ReadonlyMap<Address, Connection> {
     const named = this.named.unlinked(perSide)
     this.believeAtMs = undefined
+    if (!this.connector.shunsSomebody) return named
     let believed: Map<Address, Connection> | undefined
     for (const address of named.keys()) {
       const untilMs = this.connector.shunnedUntilMs(address)
