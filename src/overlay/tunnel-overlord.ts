@@ -93,12 +93,13 @@ export class TunnelOverlord {
       const connection = table.get(address)
       if (connection && !this.needsBetter(connection)) this.wants.delete(address)
     }
+    const { forwardersInUse } = this.core
     for (const connection of table.all()) {
       if (this.needsBetter(connection) && !this.wants.has(connection.address)) {
         if (connection.forwarders.length === 0) this.tell(connection, true)
         this.add(connection.address, connection.roles, [])
       }
-      this.watchOverlap(connection)
+      this.watchOverlap(connection, forwardersInUse)
     }
     for (const address of this.overlapSinceMs.keys()) if (!table.get(address)) this.overlapSinceMs.delete(address)
     if (this.hasTunnels) this.tellAtMs ??= this.core.nowMs + TELL_DELAY_MS
@@ -179,10 +180,10 @@ export class TunnelOverlord {
   }
 
   /** What a tunnel goes over is kept, and given up some time after the last tunnel. */
-  private watchOverlap(connection: Connection): void {
+  private watchOverlap(connection: Connection, inUse: ReadonlySet<Address>): void {
     const { address } = connection
     const isOverlap = hasRole(connection.roles, OVERLAP)
-    if (this.core.forwardersInUse.has(address)) {
+    if (inUse.has(address)) {
       this.overlapSinceMs.delete(address)
       if (isOverlap || connection.structured) return
       connection.roles = withRole(connection.roles, OVERLAP)
