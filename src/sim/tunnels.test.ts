@@ -167,7 +167,9 @@ describe('tunnels that have nothing but tunnels beneath', () => {
 })
 
 describe('a ring of 16 in which one of five pairs cannot connect', () => {
-  test('is whole and lets every node talk to every other; without tunnels it is never whole', { timeout: 120_000 }, () => {
+  test('is whole and lets every node talk to every other; without tunnels it is never whole', {
+    timeout: 120_000,
+  }, () => {
     for (const seed of seeds(3)) {
       const [world, without] = [nontransitive(seed, 16, 0.19, true), nontransitive(seed, 16, 0.19, false)]
       for (const each of [world, without]) each.run(40_000)
