@@ -167,7 +167,9 @@ describe('tunnels that have nothing but tunnels beneath', () => {
 })
 
 describe('a ring of 16 in which one of five pairs cannot connect', () => {
-  test('is whole and lets every node talk to every other; without tunnels it is never whole', () => {
+  test('is whole and lets every node talk to every other; without tunnels it is never whole', {
+    timeout: 120_000,
+  }, () => {
     for (const seed of seeds(3)) {
       const [world, without] = [nontransitive(seed, 16, 0.19, true), nontransitive(seed, 16, 0.19, false)]
       for (const each of [world, without]) each.run(40_000)
@@ -179,7 +181,7 @@ describe('a ring of 16 in which one of five pairs cannot connect', () => {
 })
 
 describe('a ring of 30 in which three of ten pairs cannot connect', () => {
-  test('lets every node talk to every other, which it does not without tunnels', () => {
+  test('lets every node talk to every other, which it does not without tunnels', { timeout: 120_000 }, () => {
     for (const seed of seeds(2)) {
       const [world, without] = [nontransitive(seed, 30, 0.3, true), nontransitive(seed, 30, 0.3, false)]
       for (const each of [world, without]) each.run(60_000)
