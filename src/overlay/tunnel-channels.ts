@@ -68,6 +68,8 @@ export class TunnelChannels {
 
   /** True for an effect that concerns a tunnel, which is carried out here and by nobody else. */
   takes(effect: Effect): boolean {
+    // Nearly all effects of nearly all nodes concern none.
+    if (this.tunnels.size === 0 && effect.type !== 'dial') return false
     switch (effect.type) {
       case 'dial':
         if (schemeOf(effect.endpoint) !== TUNNEL) return false
