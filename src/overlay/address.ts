@@ -166,6 +166,10 @@ export function moveRight(address: Address, by: Distance): Address {
   return leftDistance(by as string as Address, address) as string as Address
 }
 
+export function sameAddresses(a: readonly Address[], b: readonly Address[]): boolean {
+  return a.length === b.length && a.every((address, index) => address === b[index])
+}
+
 /** Whether a walk left from `from` meets `address` before `to`; the ends do not count, and between equal ends is nothing. */
 export function isBetween(address: Address, from: Address, to: Address): boolean {
   if (from < to) return from < address && address < to

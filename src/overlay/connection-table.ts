@@ -2,11 +2,12 @@
  * ConnectionTable: who we are connected to, in ring order. Our own address is not in it; positions count around the
  * ring from us, so that in a small ring one neighbour may be both first on the left and last on the right.
  */
-import { type Address, nearer } from './address.ts'
+import { type Address, nearer, sameAddresses } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { ChannelId } from './effects.ts'
 import type { Endpoint } from './endpoint.ts'
 import { countKnown, estimateRingSize, isUpToDate, type RingSize } from './ring-size.ts'
+import type { RoleBits } from './role.ts'
 
 /** A tab bears some dozens of peer connections (Chromium allows 500 in its life); relays cost memory all the same. */
 export const MAX_CONNECTIONS = 256
@@ -17,6 +18,8 @@ export class ConnectionTable {
   version = 0
   /** Grows with each link that comes or goes. */
   links = 0
+  /** Grows when we give other roles than before. */
+  rolesVersion = 0
   /** Grows when the far ends name other links of theirs than before. */
   namesVersion = 0
   private readonly byAddress = new Map<Address, Connection>()
@@ -32,6 +35,8 @@ export class ConnectionTable {
   private counted = { version: -1, namesVersion: -1, known: 1 }
   /** Kept sorted rather than sorted anew: links change one at a time, and are asked for at every change of anything. */
   private readonly ascending: Address[] = []
+  /** The connections to them. */
+  private readonly inOrder: Connection[] = []
   private structuredVersion = -1
   private readonly suspects = new Set<Connection>()
   private ascendingStructured: readonly Address[] = []
@@ -65,7 +70,9 @@ export class ConnectionTable {
     const { address } = connection
     if (this.byAddress.has(address)) throw new Error('there is one connection to an address')
     this.byAddress.set(address, connection)
-    this.ascending.splice(lowerBound(this.ascending, address), 0, address)
+    const place = lowerBound(this.ascending, address)
+    this.ascending.splice(place, 0, address)
+    this.inOrder.splice(place, 0, connection)
     this.indexEndpoints(connection)
     this.links++
     this.changed()
@@ -75,7 +82,9 @@ export class ConnectionTable {
     const { address } = connection
     if (this.byAddress.get(address) !== connection) return
     this.byAddress.delete(address)
-    this.ascending.splice(lowerBound(this.ascending, address), 1)
+    const place = lowerBound(this.ascending, address)
+    this.ascending.splice(place, 1)
+    this.inOrder.splice(place, 1)
     this.forgetEndpoints(connection)
     for (const channel of connection.channels) this.byChannel.delete(channel.id)
     this.links++
@@ -102,6 +111,13 @@ export class ConnectionTable {
     this.version++
   }
 
+  /** The roles that we give it; the far end is told. */
+  setRoles(connection: Connection, roles: RoleBits): void {
+    if (connection.roles !== roles) this.rolesVersion++
+    connection.roles = roles
+    this.changed()
+  }
+
   /** The far end of a link has named other links of its own. */
   named(): void {
     this.namesVersion++
@@ -111,9 +127,10 @@ export class ConnectionTable {
   structured(): readonly Address[] {
     if (this.structuredVersion === this.version) return this.ascendingStructured
     this.structuredVersion = this.version
-    const now = this.ascending.filter((address) => this.byAddress.get(address)?.structured)
+    const now: Address[] = []
+    for (const connection of this.inOrder) if (connection.structured) now.push(connection.address)
     const before = this.ascendingStructured
-    const isSame = now.length === before.length && now.every((address, index) => address === before[index])
+    const isSame = sameAddresses(now, before)
     if (!isSame) this.ascendingStructured = now
     return this.ascendingStructured
   }
@@ -149,6 +166,13 @@ export class ConnectionTable {
   /** Of those that packets may be routed over at this moment, the next one on a side of any place. */
   routableBeside(place: Address, side: 'left' | 'right'): Address[] {
     return nearestOn(this.routable(), place, side, 1)
+  }
+
+  /** Of those that packets may be routed over, so many on either side of a place; all of them where there are no more. */
+  routableAround(place: Address, perSide: number): readonly Address[] {
+    const routable = this.routable()
+    if (routable.length <= 2 * perSide) return routable
+    return nearestOn(routable, place, 'left', perSide).concat(nearestOn(routable, place, 'right', perSide))
   }
 
   /** The routable address, or our own, that is nearest to `key`. */

@@ -2,7 +2,7 @@
  * FrameIntake: what becomes of bytes that a channel brought. What cannot be read is dropped and counted; all else is
  * given to the part of the node that it is for. Nothing that a stranger sends may throw here.
  */
-import type { Address } from './address.ts'
+import { type Address, sameAddresses } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { Connector } from './connector.ts'
 import type { ChannelId } from './effects.ts'
@@ -40,7 +40,7 @@ export type IntakeParts = {
 
 export interface FrameIntakeEvents {
   /** Somebody names these neighbours, other than before, or estimates another size of the ring. */
-  named(neighbours: readonly Address[]): void
+  named(neighbours: readonly Address[], before: readonly Address[]): void
 }
 
 export class FrameIntake {
@@ -167,15 +167,11 @@ export class FrameIntake {
     const before = connection.status
     connection.status = status
     this.core.table.named()
-    if (before.size !== status.size || !isSameList(before.neighbours, status.neighbours)) {
-      this.events.named(status.neighbours)
+    if (before.size !== status.size || !sameAddresses(before.neighbours, status.neighbours)) {
+      this.events.named(status.neighbours, before.neighbours)
     }
     if (before.roles === status.roles && before.hidden === status.hidden) return
     this.core.table.changed()
     if (before.roles !== status.roles) this.core.emit({ type: 'peer', change: 'changed', address: connection.address })
   }
-}
-
-function isSameList(a: readonly Address[], b: readonly Address[]): boolean {
-  return a.length === b.length && a.every((address, index) => address === b[index])
 }

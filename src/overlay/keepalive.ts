@@ -11,6 +11,7 @@
  * The end with the greater address asks first: both hear as much from one ping and its pong as from two of each.
  * The deadline is ours, and our own page may have been asleep: when the node wakes late, probes begin anew.
  */
+import type { Address } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { ChannelId } from './effects.ts'
 import type { NodeCore } from './node-core.ts'
@@ -30,7 +31,15 @@ const DEAD_HIDDEN_MS = 50_000
 const YIELD_ROUND_TRIPS = 2
 const YIELD_MAX_MS = 1_000
 /** Who is to be looked at so soon is looked at now: most have been heard by then, and each look saved is a wake. A guess. */
-const LOOK_AHEAD_MS = 500
+const LOOK_AHEAD_MS = 400
+/**
+ * Who has been silent for all but so much of what it may be is asked along with others: who are asked together answer
+ * together, so after a few rounds all are asked in one go. A guess.
+ */
+const AHEAD = 0.25
+
+/** Of so few, people would miss any. In larger rings only the nodes next to us are watched as closely. A guess. */
+const ALL_BESIDE = 25
 
 type Probe = { sinceMs: number; wide: boolean; wideAtMs: number; deadlineMs: number }
 
@@ -49,6 +58,8 @@ export class Keepalive {
   private lookAtMs: number[] = []
   private soonestMs = Number.POSITIVE_INFINITY
   private watchedVersion = -1
+  /** Those whom the ring would miss at once; undefined when all are. */
+  private beside: ReadonlySet<Address> | undefined
 
   constructor(core: NodeCore, events: KeepaliveEvents) {
     this.core = core
@@ -71,6 +82,19 @@ export class Keepalive {
     this.probes.set(connection, { sinceMs: this.core.nowMs, wide: true, wideAtMs: this.core.nowMs, deadlineMs })
     this.watchedVersion = -1
     this.ping(connection, true)
+  }
+
+  /**
+   * Something is sent over it. Links that are seldom asked after are asked after when they are needed: what is sent again
+   * after a while finds another way, should this one lead nowhere. Returns whether it was asked.
+   */
+  used(connection: Connection): boolean {
+    const { active, status } = connection
+    if (!active || status.hidden || active.heardAtMs + this.timers.quietMs > this.core.nowMs) return false
+    if (this.probes.has(connection)) return false
+    this.start(connection)
+    this.watchedVersion = -1
+    return true
   }
 
   onPong(connection: Connection, nonce: number): void {
@@ -100,9 +124,19 @@ export class Keepalive {
 
   private watchAll(): void {
     this.watchedVersion = this.core.table.version
+    this.beside = this.besideUs()
     this.watched = [...this.core.table.all()]
     this.lookAtMs = this.watched.map((connection) => this.lookAgainMs(connection))
     this.soonestMs = Math.min(...this.lookAtMs)
+  }
+
+  /** Undefined in a small ring. */
+  private besideUs(): ReadonlySet<Address> | undefined {
+    const { table, config } = this.core
+    if (table.estimateSize(config.perSide) <= ALL_BESIDE) return undefined
+    const left = table.neighboursOf(config.address, 'left', config.perSide + 1)
+    const right = table.neighboursOf(config.address, 'right', config.perSide + 1)
+    return new Set([...left, ...right])
   }
 
   private lookAgainMs(connection: Connection): number {
@@ -121,7 +155,8 @@ export class Keepalive {
     const { nowMs } = this.core
     const probe = this.probes.get(connection)
     if (!probe) {
-      if (this.quietUntilMs(connection) <= nowMs) this.start(connection)
+      const aheadMs = this.asksFirst(connection) ? AHEAD * this.quietMs(connection) : 0
+      if (this.quietUntilMs(connection) <= nowMs + aheadMs) this.start(connection)
       return
     }
     if (this.isAnswered(connection)) {
@@ -137,7 +172,14 @@ export class Keepalive {
       probe.wide = true
       this.core.table.suspect(connection, probe.sinceMs)
       this.ping(connection, true)
+      this.askOthers()
     }
+  }
+
+  /** What took one may have taken more of those who are seldom asked. */
+  private askOthers(): void {
+    if (!this.beside) return
+    for (const connection of this.core.table.all()) this.used(connection)
   }
 
   private start(connection: Connection): void {
@@ -169,17 +211,21 @@ export class Keepalive {
 
   private quietUntilMs(connection: Connection): number {
     const { active } = connection
-    const quietMs = connection.status.hidden
-      ? KEEPALIVE_HIDDEN_MS
-      : active?.kind === 'relay' || active?.kind === 'tunnel'
-        ? this.timers.quietRelayMs
-        : this.timers.quietMs
-    return (active?.heardAtMs ?? connection.sinceMs) + quietMs + this.yieldMs(connection)
+    return (active?.heardAtMs ?? connection.sinceMs) + this.quietMs(connection) + this.yieldMs(connection)
+  }
+
+  private quietMs({ address, status, active }: Connection): number {
+    if (status.hidden) return KEEPALIVE_HIDDEN_MS
+    if (this.beside && !this.beside.has(address)) return this.timers.quietFarMs
+    return active?.kind === 'relay' || active?.kind === 'tunnel' ? this.timers.quietRelayMs : this.timers.quietMs
   }
 
   /** Who knows no round trip asks without delay, to know how long an answer may take. */
-  private yieldMs({ address, rttMs }: Connection): number {
-    if (this.core.config.address > address || rttMs === undefined) return 0
-    return Math.min(YIELD_ROUND_TRIPS * rttMs, YIELD_MAX_MS)
+  private yieldMs(connection: Connection): number {
+    return this.asksFirst(connection) ? 0 : Math.min(YIELD_ROUND_TRIPS * (connection.rttMs ?? 0), YIELD_MAX_MS)
+  }
+
+  private asksFirst({ address, rttMs }: Connection): boolean {
+    return this.core.config.address > address || rttMs === undefined
   }
 }

@@ -244,8 +244,7 @@ export class LeafOverlord {
       if (!hasRole(connection.roles, LEAF)) continue
       if (connection.sinceMs + LEAF_KEPT_MS > nowMs) this.dropAtMs = nowMs + LEAF_KEPT_MS
       else {
-        connection.roles = withoutRole(connection.roles, LEAF)
-        table.changed()
+        table.setRoles(connection, withoutRole(connection.roles, LEAF))
       }
     }
   }

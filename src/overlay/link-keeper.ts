@@ -60,7 +60,7 @@ export class LinkKeeper {
     connection ??= this.addConnection(link)
     if (!isNew) table.setEndpoints(connection, link.endpoints)
     connection.status = link.status
-    connection.roles = withRole(connection.roles, link.role)
+    table.setRoles(connection, withRole(connection.roles, link.role))
     const before = connection.active
     const { channel: id, kind, endpoint, ours, attempt } = link
     const channel = connectionChannel({ id, kind, endpoint, ours, attempt, nowMs: this.core.nowMs })
@@ -137,6 +137,7 @@ export class LinkKeeper {
       }
       this.drop(connection, 'unused', 'unlinked')
     }
+    this.review()
   }
 
   private addConnection(link: Linked): Connection {

@@ -2,14 +2,14 @@
  * LinkReporter: tells the far ends of our links where else our links lead, for their lookahead. Only the length of ways
  * depends on it, so unlike a status it waits for seconds, and costs nothing while no link comes or goes.
  */
-import type { Address } from './address.ts'
+import { type Address, sameAddresses } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { NodeCore } from './node-core.ts'
 import { hasRole, SHORTCUT } from './role.ts'
 import { MAX_ADDRESSES } from './wire.ts'
 
 /** A guess: what a burst of changes takes, and few enough reports under churn. */
-const DELAY_MS = 5_000
+const DELAY_MS = 10_000
 
 export class LinkReporter {
   private readonly core: NodeCore
@@ -40,7 +40,7 @@ export class LinkReporter {
       const { neighbours } = this.core.statusFor(address)
       // What a status does not name.
       const rest = links.filter((link) => link !== address && !neighbours.includes(link)).slice(0, MAX_ADDRESSES)
-      if (isSame(rest, this.told.get(connection) ?? [])) continue
+      if (sameAddresses(rest, this.told.get(connection) ?? [])) continue
       this.told.set(connection, rest)
       this.core.sendTo(connection, { type: 'links', links: rest })
     }
@@ -58,8 +58,4 @@ export class LinkReporter {
     }
     return [...shortcuts, ...others]
   }
-}
-
-function isSame(a: readonly Address[], b: readonly Address[]): boolean {
-  return a.length === b.length && a.every((address, index) => address === b[index])
 }

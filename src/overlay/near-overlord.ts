@@ -12,7 +12,7 @@
  * (Brunet, near overlord).
  * Links that the cascade only passed through, and that never became direct, cost nothing and are given up at once.
  */
-import { type Address, isBetween } from './address.ts'
+import { type Address, isBetween, sameAddresses } from './address.ts'
 import type { Connection } from './connection.ts'
 import { nearestOn } from './connection-table.ts'
 import type { Connector } from './connector.ts'
@@ -22,6 +22,8 @@ import { hasRole, NEAR, withoutRole, withRole } from './role.ts'
 
 /** In a ring so small, links lead everywhere, and each costs a page an RTCPeerConnection. As for shortcuts. */
 const SPARE_ABOVE = 10
+/** Of a ring that is whole as far as it sees, so many nodes look for their places beyond it if each gets a link there. A guess. */
+const SEEKERS = 20
 /** Requests for our own place at a time. A guess. */
 const MAX_SEEKING = 3
 
@@ -30,13 +32,16 @@ export class NearOverlord {
   private readonly connector: Connector
   /** How many others rendezvous has shown us. */
   private readonly candidates: () => number
-  private readonly soughtThrough = new WeakSet<Connection>()
+  private soughtThrough = new WeakSet<Connection>()
+  /** Links into what may be another ring, which we leave to others of our ring to look into. */
+  private passedOver = new WeakSet<Connection>()
+  /** How many requests for our own place are not left to chance. */
+  private certain = 0
   private seeking = 0
   private seekAtMs: number | undefined
   /** When somebody who is named, and lately proved dead, may be believed in again. */
   private believeAtMs: number | undefined
   private quietSinceMs = 0
-  private structured: readonly Address[] = []
   private readonly named: NamedNodes
   private hasSurplus = false
   /** The nearest nodes that we know of, linked or not; nearest first. */
@@ -62,12 +67,17 @@ export class NearOverlord {
     return [this.left[0], this.right[0]].every((address) => address && this.core.table.get(address)?.structured)
   }
 
-  /** Whether these names can change who is next to us: most of what is named lies elsewhere. */
-  concerns(names: readonly Address[]): boolean {
+  /** Whether somebody who names `now` instead of `before` can change who is next to us: most names lie elsewhere. */
+  concerns(now: readonly Address[], before: readonly Address[]): boolean {
     const [left, right] = [this.left.at(-1), this.right.at(-1)]
-    if (!left || !right || !this.allLinked) return true
+    if (!left || !right) return true
     const { address: self } = this.core.config
-    return names.some((name) => isBetween(name, self, left) || isBetween(name, right, self))
+    const isNear = (name: Address) =>
+      name === left || name === right || isBetween(name, self, left) || isBetween(name, right, self)
+    return (
+      now.some((name) => isNear(name) && !before.includes(name)) ||
+      before.some((name) => isNear(name) && !now.includes(name))
+    )
   }
 
   /** To be called whenever the table or what others name has changed. */
@@ -77,23 +87,28 @@ export class NearOverlord {
     const perSide = this.wanted
     const informers = this.namedAndBelieved(perSide)
     const linked = table.addresses()
-    this.left = nearestOn(linked, self, 'left', perSide)
-    this.right = nearestOn(linked, self, 'right', perSide)
+    let left = nearestOn(linked, self, 'left', perSide)
+    let right = nearestOn(linked, self, 'right', perSide)
     if (informers.size > 0) {
-      const known = [...new Set([...this.left, ...this.right, ...informers.keys()])].sort()
-      this.left = nearestOn(known, self, 'left', perSide)
-      this.right = nearestOn(known, self, 'right', perSide)
+      const known = [...new Set([...left, ...right, ...informers.keys()])].sort()
+      left = nearestOn(known, self, 'left', perSide)
+      right = nearestOn(known, self, 'right', perSide)
     }
+    if (!sameAddresses(left, this.left) || !sameAddresses(right, this.right)) this.quietSinceMs = this.core.nowMs
+    if (isOther(left, this.left) || isOther(right, this.right)) this.seekAnew()
+    this.left = left
+    this.right = right
     for (const address of [...this.left, ...this.right]) {
       const connection = table.get(address)
       if (connection) this.makeNear(connection)
       else this.connector.connect(address, NEAR)
     }
+  }
+
+  /** To be called some time after the table has changed. */
+  tidy(): void {
     this.seekOwnPlace()
     this.giveUpPassing()
-    const structured = table.structured()
-    if (structured !== this.structured) this.quietSinceMs = this.core.nowMs
-    this.structured = structured
     this.hasSurplus = this.surplus().length > 0
   }
 
@@ -105,13 +120,16 @@ export class NearOverlord {
     if (this.believeAtMs !== undefined && this.believeAtMs <= this.core.nowMs) this.review()
     if (this.seekAtMs !== undefined && this.seekAtMs <= this.core.nowMs) this.seekOwnPlace()
     if (!this.hasSurplus || this.quietSinceMs + this.core.config.profile.trimDelayMs > this.core.nowMs) return
+    this.hasSurplus = false
     for (const connection of this.surplus()) this.giveUp(connection)
   }
 
   /** A third neighbour on each side is there at once when two die in the time that it takes to notice one death. */
   private get wanted(): number {
-    const { perSide } = this.core.config
-    return this.core.table.estimateSize(perSide) > SPARE_ABOVE ? perSide + 1 : perSide
+    const { table, config } = this.core
+    const { perSide } = config
+    const isLarge = table.structured().length >= SPARE_ABOVE || table.estimateSize(perSide) > SPARE_ABOVE
+    return isLarge ? perSide + 1 : perSide
   }
 
   private get allLinked(): boolean {
@@ -119,8 +137,7 @@ export class NearOverlord {
   }
 
   private giveUp(connection: Connection): void {
-    connection.roles = withoutRole(connection.roles, NEAR)
-    this.core.table.changed()
+    this.core.table.setRoles(connection, withoutRole(connection.roles, NEAR))
   }
 
   private giveUpPassing(): void {
@@ -133,8 +150,7 @@ export class NearOverlord {
 
   private makeNear(connection: Connection): void {
     if (hasRole(connection.roles, NEAR)) return
-    connection.roles = withRole(connection.roles, NEAR)
-    this.core.table.changed()
+    this.core.table.setRoles(connection, withRole(connection.roles, NEAR))
   }
 
   /** Who named whom, of those who would be nearer than what is linked; the lately dead are not believed in. */
@@ -153,21 +169,35 @@ export class NearOverlord {
     return believed ?? named
   }
 
+  /** All those next to us on one side are gone at once: whoever takes their place may not know of us, nor we of it. */
+  private seekAnew(): void {
+    this.soughtThrough = new WeakSet()
+    this.passedOver = new WeakSet()
+    this.certain = MAX_SEEKING
+  }
+
   /** Only somebody whose ring goes on beyond what we can see by ourselves can know of a better place for us. */
   private seekOwnPlace(): void {
+    const { connected } = this
     const { table, config } = this.core
     this.seekAtMs = undefined
     for (const connection of table.all()) {
       if (this.seeking >= MAX_SEEKING) return
       if (this.soughtThrough.has(connection) || connection.status.size <= 2 * config.perSide + 1) continue
       // A link that our ring has no use for may lead into another ring.
-      const isStranger = this.connected && !connection.structured
+      const isStranger = connected && !connection.structured
       if (!isStranger && connection.status.size <= Math.max(table.size, this.candidates()) + 1) continue
+      if (connected && this.passedOver.has(connection)) continue
       const seekAtMs = connection.sinceMs + config.profile.seekAfterMs
       if (seekAtMs > this.core.nowMs) {
         this.seekAtMs = Math.min(seekAtMs, this.seekAtMs ?? seekAtMs)
         continue
       }
+      if (connected && this.certain === 0 && this.core.random() * table.estimateSize(config.perSide) >= SEEKERS) {
+        this.passedOver.add(connection)
+        continue
+      }
+      if (this.certain > 0) this.certain--
       this.soughtThrough.add(connection)
       this.seeking++
       this.connector.seekOwnPlace(NEAR, connection, () => {
@@ -187,4 +217,9 @@ export class NearOverlord {
     ])
     return [...table.all()].filter(({ roles, address }) => hasRole(roles, NEAR) && !kept.has(address))
   }
+}
+
+/** Whether nobody is left of those who were next to us. */
+function isOther(now: readonly Address[], before: readonly Address[]): boolean {
+  return before.length > 0 && !now.some((address) => before.includes(address))
 }

@@ -26,11 +26,12 @@ import { StatusReporter } from './status-reporter.ts'
 import { TUNNEL, TunnelChannels } from './tunnel-channels.ts'
 import { TunnelOverlord } from './tunnel-overlord.ts'
 import { Upgrader } from './upgrader.ts'
+import { Upkeep } from './upkeep.ts'
 
 export interface NodePartsEvents extends LinkKeeperEvents {
   linkFailed(failure: LinkFailure): void
   /** Somebody names these neighbours, other than before. */
-  named(neighbours: readonly Address[]): void
+  named(neighbours: readonly Address[], before: readonly Address[]): void
   /** An input that tunnels bring about, to be handled when the one in hand is done with. */
   later(input: Input): void
 }
@@ -52,6 +53,7 @@ export class NodeParts {
   readonly tunnelOverlord: TunnelOverlord
   readonly reporter: StatusReporter
   readonly linkReporter: LinkReporter
+  readonly upkeep: Upkeep
   readonly streams: MessageStreams
   readonly broadcast: Broadcast
   /** Of all parts but the streams, which most inputs concern. */
@@ -74,7 +76,10 @@ export class NodeParts {
         this.linkKeeper.onChannelLost(connection, channel)
       },
     })
-    this.packets = new PacketSwitch(core, { delivered: (packet) => this.intake.onPacket(packet) })
+    this.packets = new PacketSwitch(core, {
+      delivered: (packet) => this.intake.onPacket(packet),
+      used: (connection) => this.keepalive.used(connection),
+    })
     this.requests = new Requests(core.config.profile.request)
     this.connector = new Connector(core, this.linker, this.requests, {
       forwardersFor: (far) => this.tunnelOverlord.namedTo(far),
@@ -108,7 +113,9 @@ export class NodeParts {
         }
       },
       sent: (to, bytes) => {
-        if (this.onDemandOverlord.sent(to, bytes)) this.schedule.forget()
+        const connection = core.table.get(to)
+        const isProbed = connection !== undefined && this.keepalive.used(connection)
+        if (this.onDemandOverlord.sent(to, bytes) || isProbed) this.schedule.forget()
       },
       settled: (to, broadcast, ticket, failure) => {
         if (broadcast) this.broadcast.settled(to, broadcast, failure !== undefined)
@@ -126,6 +133,12 @@ export class NodeParts {
       { linker, linkKeeper, keepalive, packets, connector, requests, streams, tunnels, tunnelOverlord },
       { named: events.named },
     )
+    this.upkeep = new Upkeep(core, [
+      () => this.linkKeeper.review(),
+      () => this.upgrader.review(),
+      () => this.tunnelOverlord.review(),
+      () => this.nearOverlord.tidy(),
+    ])
     this.schedule = new PartSchedule([
       this.linker,
       this.keepalive,
@@ -140,6 +153,7 @@ export class NodeParts {
       this.tunnelOverlord,
       this.reporter,
       this.linkReporter,
+      this.upkeep,
     ])
   }
 

@@ -57,8 +57,8 @@ export class Node implements NodeCore {
       rerouted: (connection) => this.onRerouted(connection),
       lost: (connection, loss) => this.onLost(connection, loss),
       linkFailed: (failure) => this.onLinkFailed(failure),
-      named: (neighbours) => {
-        this.namesChanged ||= this.parts.nearOverlord.concerns(neighbours)
+      named: (neighbours, before) => {
+        this.namesChanged ||= this.parts.nearOverlord.concerns(neighbours, before)
       },
       later: (input) => this.inner.push(input),
     })
@@ -76,7 +76,7 @@ export class Node implements NodeCore {
 
   /** Whether the ring is whole as seen from here and each of its links has the best channel that it can have. */
   get settled(): boolean {
-    return this.state === 'connected' && this.parts.upgrader.settled
+    return this.state === 'connected' && this.parts.upkeep.deadlineMs === undefined && this.parts.upgrader.settled
   }
 
   /** When to call `handle({ type: 'wake' })`; undefined while nothing is due. */
@@ -189,11 +189,9 @@ export class Node implements NodeCore {
     for (let reviews = 0; this.reviewedVersion !== this.table.version && reviews < MAX_REVIEWS; reviews++) {
       this.reviewedVersion = this.table.version
       this.reviewRing()
-      this.parts.linkKeeper.review()
       this.parts.tunnels.review()
-      this.parts.upgrader.review()
-      this.parts.tunnelOverlord.review()
-      this.parts.reporter.review()
+      this.parts.upkeep.note(this.parts.nearOverlord.connected)
+      this.parts.reporter.review(this.parts.nearOverlord.connected)
       this.parts.linkReporter.review()
     }
     this.namesChanged = false
@@ -240,6 +238,7 @@ export class Node implements NodeCore {
     this.parts.reporter.forget(connection)
     this.parts.connector.lost(connection)
     if (loss === 'left') {
+      this.parts.reporter.hurry()
       this.parts.connector.shun(connection.address, SILENT_SHUNNED_MS)
       this.parts.leafOverlord.suspect(connection.endpoints)
     }

@@ -111,8 +111,7 @@ export class OnDemandOverlord {
     if (this.giveUpAtMs === undefined || this.giveUpAtMs > nowMs) return
     for (const connection of table.all()) {
       if (!hasRole(connection.roles, ON_DEMAND) || this.idleAtMs(connection) > nowMs) continue
-      connection.roles = withoutRole(connection.roles, ON_DEMAND)
-      table.changed()
+      table.setRoles(connection, withoutRole(connection.roles, ON_DEMAND))
     }
     this.review()
   }
@@ -165,8 +164,7 @@ export class OnDemandOverlord {
 
   private hold(connection: Connection): void {
     if (hasRole(connection.roles, ON_DEMAND)) return
-    connection.roles = withRole(connection.roles, ON_DEMAND)
-    this.core.table.changed()
+    this.core.table.setRoles(connection, withRole(connection.roles, ON_DEMAND))
   }
 
   private idleAtMs({ usedAtMs, sinceMs }: Connection): number {

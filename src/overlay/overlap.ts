@@ -33,18 +33,17 @@ export function overlapOf(table: ConnectionTable, named: readonly Address[], hop
 
 /** Whom we name as forwarders to a node: it most likely has links to those that lie nearest to it. */
 export function forwardersFor(table: ConnectionTable, far: Address, count: number): Address[] {
-  const able = table.addresses().filter((address) => canForward(table.get(address), 'any'))
-  const left = nearestOn(able, far, 'left', count)
-  const right = nearestOn(able, far, 'right', count)
+  const addresses = table.addresses()
+  const left = nearestOn(addresses, far, 'left', addresses.length)
+  const right = nearestOn(addresses, far, 'right', addresses.length)
   const found: Address[] = []
-  // Around the ring both lists may hold the same ones: each is taken once as there are no more steps than nodes.
-  const total = Math.min(count, left.length, right.length)
-  for (let onLeft = 0, onRight = 0; found.length < total; ) {
+  // Around the ring both lists hold the same ones: each is taken once as there are no more steps than nodes.
+  for (let step = 0, onLeft = 0, onRight = 0; step < left.length && found.length < count; step++) {
     const [a, b] = [left[onLeft] as Address, right[onRight] as Address]
     const next = nearer(far, a, b)
     if (next === a) onLeft++
     else onRight++
-    found.push(next)
+    if (canForward(table.get(next), 'any')) found.push(next)
   }
   return found
 }

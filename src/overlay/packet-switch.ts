@@ -3,6 +3,7 @@
  * counted. Also the way by which our own packets leave.
  */
 import type { Address } from './address.ts'
+import type { Connection } from './connection.ts'
 import type { NodeCore } from './node-core.ts'
 import { routableFrame } from './routable-frame.ts'
 import { route } from './routing.ts'
@@ -13,6 +14,8 @@ const MAX_WRAPPING = 1
 
 export interface PacketSwitchEvents {
   delivered(packet: Packet): void
+  /** A packet leaves over this link. */
+  used(connection: Connection): void
 }
 
 export class PacketSwitch {
@@ -72,12 +75,13 @@ export class PacketSwitch {
   }
 
   private transmit(next: Address, bytes: Uint8Array): boolean {
-    const active = this.core.table.get(next)?.active
-    if (!active) {
+    const connection = this.core.table.get(next)
+    if (!connection?.active) {
       this.core.count('packet: link without channel')
       return false
     }
-    this.core.emit({ type: 'transmit', channel: active.id, bytes })
+    this.core.emit({ type: 'transmit', channel: connection.active.id, bytes })
+    this.events.used(connection)
     return true
   }
 

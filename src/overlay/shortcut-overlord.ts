@@ -209,8 +209,7 @@ export class ShortcutOverlord {
     this.rest(0)
     if (hasRole(connection.roles, NEAR)) return
     this.drawn.set(address, size)
-    connection.roles = withRole(connection.roles, SHORTCUT)
-    this.core.table.changed()
+    this.core.table.setRoles(connection, withRole(connection.roles, SHORTCUT))
   }
 
   /** We dialled for somebody who asked: the link is theirs from the moment that they say so. */
@@ -237,8 +236,7 @@ export class ShortcutOverlord {
 
   private giveUp(connection: Connection): void {
     if (!hasRole(connection.roles, SHORTCUT)) return
-    connection.roles = withoutRole(connection.roles, SHORTCUT)
-    this.core.table.changed()
+    this.core.table.setRoles(connection, withoutRole(connection.roles, SHORTCUT))
   }
 
   /** Where somebody answered another draw may be luckier, so the longest delay is for those who hear nothing. */

@@ -9,7 +9,7 @@
  * stanza. Names that lie beyond as many as the other end wants on their side can make no neighbour of it: they only
  * serve it when those before them are gone, and while a ring forms most changes are of that sort.
  */
-import type { Address } from './address.ts'
+import { type Address, sameAddresses } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { NodeCore } from './node-core.ts'
 import { Soonest } from './soonest.ts'
@@ -17,10 +17,15 @@ import { MAX_NEIGHBOURS, type Status } from './wire.ts'
 
 /** A guess: less than a network round trip, more than one burst of events. */
 const DELAY_MS = 15
+/** Where the ring is whole, nobody waits for a report to join. A guess. */
+const DELAY_CONNECTED_MS = 50
 /** Between reports over relays; the first of them waits no longer than any, as a join hangs on it. A guess. */
 const RELAY_PAUSE_MS = 250
 /** A guess: a ring forms within a few of it, and a silent neighbour takes longer to be noticed. */
 const PUT_OFF_MS = 1_000
+
+/** Where the ring is whole, only those beside us can gain or lose a neighbour by what changes at our place. A guess. */
+const PUT_OFF_FAR_MS = 5_000
 
 type Report = {
   told: Status | undefined
@@ -32,9 +37,14 @@ type Report = {
 export class StatusReporter {
   private readonly core: NodeCore
   private readonly reports = new Map<Connection, Report>()
+  private connected = false
+  private beside: { of: readonly Address[]; connections: ReadonlySet<Connection> } = { of: [], connections: new Set() }
+  /** What of ourselves the last reports were made of. */
+  private seen = { roles: -1, hidden: false }
   private reviewedVersion = -1
   private dueAtMs: number | undefined
   private dueRelayAtMs: number | undefined
+  private dueFarAtMs: number | undefined
   private reportedOverRelaysAtMs = Number.NEGATIVE_INFINITY
   private readonly putOff = new Soonest()
 
@@ -44,7 +54,12 @@ export class StatusReporter {
 
   get deadlineMs(): number | undefined {
     const none = Number.POSITIVE_INFINITY
-    const earliest = Math.min(this.dueAtMs ?? none, this.dueRelayAtMs ?? none, this.putOff.deadlineMs ?? none)
+    const earliest = Math.min(
+      this.dueAtMs ?? none,
+      this.dueRelayAtMs ?? none,
+      this.dueFarAtMs ?? none,
+      this.putOff.deadlineMs ?? none,
+    )
     return earliest === none ? undefined : earliest
   }
 
@@ -57,27 +72,44 @@ export class StatusReporter {
     this.reports.delete(connection)
   }
 
-  review(): void {
+  /** Somebody died whom others may look for because we have named it to them. */
+  hurry(): void {
+    const atMs = this.core.nowMs + DELAY_CONNECTED_MS
+    this.dueFarAtMs = Math.min(atMs, this.dueFarAtMs ?? atMs)
+  }
+
+  review(connected: boolean): void {
+    this.connected = connected
     if (this.reviewedVersion === this.core.table.version) return
     this.reviewedVersion = this.core.table.version
     if (this.reports.size === 0) return
-    this.dueAtMs ??= this.core.nowMs + DELAY_MS
-    this.dueRelayAtMs ??= Math.max(this.core.nowMs + DELAY_MS, this.reportedOverRelaysAtMs + RELAY_PAUSE_MS)
+    const delayMs = connected ? DELAY_CONNECTED_MS : DELAY_MS
+    this.dueAtMs ??= this.core.nowMs + delayMs
+    if (connected) this.dueFarAtMs ??= this.core.nowMs + PUT_OFF_FAR_MS
+    this.dueRelayAtMs ??= Math.max(this.core.nowMs + delayMs, this.reportedOverRelaysAtMs + RELAY_PAUSE_MS)
   }
 
   wake(): void {
     const { nowMs } = this.core
     const isDue = this.dueAtMs !== undefined && this.dueAtMs <= nowMs
     const isRelayDue = this.dueRelayAtMs !== undefined && this.dueRelayAtMs <= nowMs
+    const isFarDue = this.dueFarAtMs !== undefined && this.dueFarAtMs <= nowMs
     if (isDue) this.dueAtMs = undefined
+    if (isFarDue) this.dueFarAtMs = undefined
     if (isRelayDue) {
       this.dueRelayAtMs = undefined
       this.reportedOverRelaysAtMs = nowMs
     }
+    const { table, hidden } = this.core
+    const isSameSelf = this.seen.roles === table.rolesVersion && this.seen.hidden === hidden
+    this.seen = { roles: table.rolesVersion, hidden }
+    const isForAll = isFarDue || !isSameSelf || !this.connected
     this.putOff.restart()
-    for (const [connection, report] of this.reports) {
+    for (const connection of isForAll ? this.reports.keys() : this.besideUs()) {
+      const report = this.reports.get(connection)
+      if (!report) continue
       const { putOffUntilMs } = report
-      if (putOffUntilMs !== undefined && putOffUntilMs <= nowMs) this.compare(connection, report, 'now')
+      if (isFarDue || (putOffUntilMs !== undefined && putOffUntilMs <= nowMs)) this.compare(connection, report, 'now')
       else if (connection.active?.kind === 'relay' ? isRelayDue : isDue) this.compare(connection, report, 'later')
       if (report.putOffUntilMs !== undefined) this.putOff.add(report.putOffUntilMs)
     }
@@ -88,7 +120,9 @@ export class StatusReporter {
     const { told } = report
     const structured = this.core.table.structured()
     const isSameRing = report.structured === structured && report.putOffUntilMs === undefined
-    if (isSameRing && told?.roles === connection.roles && told.hidden === this.core.hidden) return
+    const isSameSelf = told?.roles === connection.roles && told.hidden === this.core.hidden
+    if (isSameSelf && isSameRing) return
+    if (isSameSelf && others === 'later' && this.connected && !this.besideUs().has(connection)) return
     report.structured = structured
     const status = this.core.statusFor(connection.address)
     const news = told ? newsIn(status, told, this.core.config.perSide) : 'urgent'
@@ -101,6 +135,20 @@ export class StatusReporter {
     report.told = status
     this.core.sendTo(connection, { type: 'status', status })
   }
+
+  /** Those within twice the wanted number of links on either side: what is never trimmed. */
+  private besideUs(): ReadonlySet<Connection> {
+    const { table, config } = this.core
+    const structured = table.structured()
+    if (this.beside.of === structured) return this.beside.connections
+    const reach = 2 * config.perSide
+    const left = table.neighboursOf(config.address, 'left', reach)
+    const right = table.neighboursOf(config.address, 'right', reach)
+    const connections = new Set<Connection>()
+    for (const address of left.concat(right)) connections.add(table.get(address) as Connection)
+    this.beside = { of: structured, connections }
+    return connections
+  }
 }
 
 /** The size alone is no news: it changes with every arrival anywhere. */
@@ -109,7 +157,8 @@ function newsIn(status: Status, told: Status, perSide: number): 'none' | 'urgent
   const before = told.neighbours
   const now = status.neighbours
   // With fewer names than there is room for, left and right are not to be told apart.
-  if (now.length < MAX_NEIGHBOURS || before.length < MAX_NEIGHBOURS) return isSame(now, before) ? 'none' : 'urgent'
+  if (now.length < MAX_NEIGHBOURS || before.length < MAX_NEIGHBOURS)
+    return sameAddresses(now, before) ? 'none' : 'urgent'
   const half = MAX_NEIGHBOURS / 2
   let news: 'none' | 'other' = 'none'
   for (let index = 0; index < MAX_NEIGHBOURS; index++) {
@@ -118,8 +167,4 @@ function newsIn(status: Status, told: Status, perSide: number): 'none' | 'urgent
     news = 'other'
   }
   return news
-}
-
-function isSame(a: readonly Address[], b: readonly Address[]): boolean {
-  return a.length === b.length && a.every((address, index) => address === b[index])
 }

@@ -23,7 +23,14 @@ export type TimerProfile = {
   /** How long a link is left to bring us names, before our own place is sought through it. */
   seekAfterMs: number
   trimDelayMs: number
-  keepalive: { quietMs: number; quietRelayMs: number; suspectMs: number; deadMs: number; doubtDeadMs: number }
+  keepalive: {
+    quietMs: number
+    quietRelayMs: number
+    quietFarMs: number
+    suspectMs: number
+    deadMs: number
+    doubtDeadMs: number
+  }
   request: { firstTimeoutMs: number; resends: number }
   /** How long the asked node's dialling may take, before we dial. */
   connectGraceMs: number
@@ -47,9 +54,16 @@ export const MODERN: TimerProfile = {
   settledProbe: { everyMs: 30_000, nodes: 10 }, // A guess.
   strangerProbeMs: 4_000, // A guess: by then a newcomer has joined our ring, if it can.
   seekAfterMs: 300, // A guess.
-  trimDelayMs: 10_000,
+  trimDelayMs: 5_000, // A guess: long enough for a gap to show.
   // Quiet and dead together: a killed tab is to be noticed within 5 s. Each probe over a relay costs two stanzas.
-  keepalive: { quietMs: 1_500, quietRelayMs: 2_000, suspectMs: 1_000, deadMs: 2_000, doubtDeadMs: 1_500 },
+  keepalive: {
+    quietMs: 1_500,
+    quietRelayMs: 2_000,
+    quietFarMs: 5_000,
+    suspectMs: 1_000,
+    deadMs: 2_000,
+    doubtDeadMs: 1_500,
+  },
   request: { firstTimeoutMs: 1_000, resends: 2 },
   connectGraceMs: 1_500, // A guess: two dials would make two channels.
   shunnedMs: 15_000,
@@ -69,7 +83,14 @@ export const PAPER: TimerProfile = {
   seekAfterMs: 0,
   trimDelayMs: 30_000, // StructuredNearConnectionOverlord.
   // Node: a ping after 15 s of silence; ReqrepManager: five resends, cold timeouts of 5 s.
-  keepalive: { quietMs: 15_000, quietRelayMs: 15_000, suspectMs: 5_000, deadMs: 30_000, doubtDeadMs: 30_000 },
+  keepalive: {
+    quietMs: 15_000,
+    quietRelayMs: 15_000,
+    quietFarMs: 15_000,
+    suspectMs: 5_000,
+    deadMs: 30_000,
+    doubtDeadMs: 30_000,
+  },
   request: { firstTimeoutMs: 5_000, resends: 5 },
   connectGraceMs: 5_000, // Linker: 0 to 5 s before a restart.
   shunnedMs: 10_000, // Overlords retry after 10 s.

@@ -114,6 +114,7 @@ export class TunnelChannels {
 
   /** To be called when links have changed: a forwarder may be gone. */
   review(): void {
+    if (this.tunnels.size === 0) return
     for (const tunnel of [...this.tunnels.values()]) {
       if (!canForward(this.forwarderOf(tunnel), 'any')) this.reroute(tunnel)
     }

@@ -133,8 +133,7 @@ export class TunnelOverlord {
       this.overlapSinceMs.delete(address)
       const connection = table.get(address)
       if (!connection) continue
-      connection.roles = withoutRole(connection.roles, OVERLAP)
-      table.changed()
+      table.setRoles(connection, withoutRole(connection.roles, OVERLAP))
     }
     if (this.tellAtMs === undefined || this.tellAtMs > nowMs) return
     this.tellAtMs = undefined
@@ -186,8 +185,7 @@ export class TunnelOverlord {
     if (inUse.has(address)) {
       this.overlapSinceMs.delete(address)
       if (isOverlap || connection.structured) return
-      connection.roles = withRole(connection.roles, OVERLAP)
-      this.core.table.changed()
+      this.core.table.setRoles(connection, withRole(connection.roles, OVERLAP))
     } else if (!isOverlap) this.overlapSinceMs.delete(address)
     else if (!this.overlapSinceMs.has(address)) this.overlapSinceMs.set(address, this.core.nowMs)
   }

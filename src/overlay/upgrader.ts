@@ -24,7 +24,7 @@ const RETRY_DELAY_MS = [1_000, 5_000, 20_000, 60_000, 300_000] as const
  * the links have been the same for SETTLE_MS, though no longer than SETTLE_MAX_MS. Guesses.
  */
 const SETTLE_MS = 250
-const SETTLE_MAX_MS = 800
+const SETTLE_MAX_MS = 3000
 /** How long the lesser end waits for the greater one's offer. A guess. */
 const NUDGE_AFTER_MS = 6_000
 /** Offers under way at once; more only make each other slower (measured: two cores). */
