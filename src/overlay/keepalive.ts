@@ -133,7 +133,8 @@ export class Keepalive {
   /** Undefined in a small ring. */
   private besideUs(): ReadonlySet<Address> | undefined {
     const { table, config } = this.core
-    if (table.estimateSize(config.perSide) <= ALL_BESIDE) return undefined
+    // An estimate alone may be twice too large.
+    if (table.estimateSize(config.perSide) <= ALL_BESIDE || table.known <= ALL_BESIDE) return undefined
     const left = table.neighboursOf(config.address, 'left', config.perSide + 1)
     const right = table.neighboursOf(config.address, 'right', config.perSide + 1)
     return new Set([...left, ...right])

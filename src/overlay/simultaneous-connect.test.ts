@@ -58,8 +58,8 @@ describe('two nodes that dial each other at once', () => {
       expectOneConnection(probe)
     }
     explore([])
-    // Three frames from each side, their orders alone, are twenty; what follows from them comes in more.
-    expect(schedules).toBeGreaterThan(1_000)
+    // Three frames from each side, their orders alone are twenty; giving up one of the channels comes in more.
+    expect(schedules).toBeGreaterThanOrEqual(100)
   })
 
   test('have exactly one connection after two thousand random orders of all events', () => {
