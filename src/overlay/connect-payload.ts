@@ -1,8 +1,8 @@
-/** The payloads of "connect to me" and its answer; see the table in wire.ts. */
+/** The payloads of requests, to connect or only to answer, and of the reply to either; see the table in wire.ts. */
 import type { Address } from './address.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import type { Endpoint } from './endpoint.ts'
-import { ALL_ROLES, type RoleBits } from './role.ts'
+import { ALL_ROLES, NO_ROLES, type RoleBits } from './role.ts'
 import {
   NOBODY,
   readAddresses,
@@ -14,11 +14,14 @@ import {
   writeStatus,
 } from './wire-fields.ts'
 
+const METHODS = ['connect', 'find'] as const
+
 export type Request = {
   id: number
   /** Through whom the reply must go, for a requester that is not in the ring yet. */
   via: Address | undefined
-  method: 'connect'
+  /** `find`: who receives it is asked for nothing but a reply; what follows is empty then. */
+  method: (typeof METHODS)[number]
   role: RoleBits
   endpoints: Endpoint[]
   /** Through whom the requester can be reached, if not by itself. */
@@ -34,14 +37,13 @@ export type Reply = {
   full: boolean
 }
 
-const CONNECT = 0
-
 export function encodeRequest(request: Request): Uint8Array {
   const writer = new ByteWriter()
     .u32(request.id)
     .address(request.via ?? NOBODY)
-    .u8(CONNECT)
-    .u8(request.role)
+    .u8(METHODS.indexOf(request.method))
+  if (request.method === 'find') return writer.finish()
+  writer.u8(request.role)
   writeEndpoints(writer, request.endpoints)
   writeAddresses(writer, request.forwarders)
   return writer.finish()
@@ -51,12 +53,15 @@ export function decodeRequest(payload: Uint8Array): Request | undefined {
   const reader = new ByteReader(payload)
   const id = reader.u32()
   const via = reader.nodeAddress()
-  const method = reader.u8()
+  const method = METHODS[reader.u8()]
+  const from = { id, via: via === NOBODY ? undefined : via }
+  if (method === 'find') {
+    return reader.complete ? { ...from, method, role: NO_ROLES, endpoints: [], forwarders: [] } : undefined
+  }
   const role = (reader.u8() & ALL_ROLES) as RoleBits
   const endpoints = readEndpoints(reader)
   const forwarders = readAddresses(reader)
-  if (!reader.complete || method !== CONNECT) return undefined
-  return { id, via: via === NOBODY ? undefined : via, method: 'connect', role, endpoints, forwarders }
+  return reader.complete && method ? { ...from, method, role, endpoints, forwarders } : undefined
 }
 
 export function encodeReply(reply: Reply): Uint8Array {

@@ -152,7 +152,8 @@ export class Connector {
     let payload = this.requests.earlierAnswer(packet.source, request.id, this.core.nowMs)
     if (!payload) {
       const isLinked = this.core.table.get(packet.source) !== undefined
-      const full = !this.events.admits(request.role)
+      const isFind = request.method === 'find'
+      const full = !isFind && !this.events.admits(request.role)
       payload = encodeReply({
         id: request.id,
         endpoints: [...this.core.endpoints],
@@ -162,7 +163,7 @@ export class Connector {
       })
       this.requests.remember(packet.source, request.id, payload, this.core.nowMs)
       this.shunned.delete(packet.source)
-      if (!isLinked && !full) {
+      if (!isLinked && !full && !isFind) {
         this.dial(packet.source, request.role, request.endpoints)
         this.events.wanted(packet.source, request.role, request.forwarders)
       }

@@ -9,7 +9,7 @@ import type { Endpoint } from './endpoint.ts'
 /** Positive for channels that the node dials, negative for those that arrive; never used twice. */
 export type ChannelId = number
 
-/** Names one `send` or `broadcast` until it is settled. */
+/** Names one `send`, `broadcast` or `find` until it is settled or answered. */
 export type Ticket = number
 
 export type NodeState = 'alone' | 'joining' | 'connected'
@@ -31,6 +31,8 @@ export type Input =
   | { type: 'frame'; channel: ChannelId; bytes: Uint8Array }
   | { type: 'send'; ticket: Ticket; to: Address; data: Uint8Array }
   | { type: 'broadcast'; ticket: Ticket; data: Uint8Array }
+  /** Who is nearest to this key? Answered by `found`. */
+  | { type: 'find'; ticket: Ticket; key: Address }
   /** The page was hidden or shown: a hidden tab answers late. */
   | { type: 'visibility-changed'; hidden: boolean }
   /** The network or the clock jumped: nothing that was known to live is sure to live. */
@@ -43,6 +45,8 @@ export type Effect =
   | { type: 'close'; channel: ChannelId; reason: string }
   | { type: 'deliver'; from: Address; data: Uint8Array; broadcast: boolean }
   | { type: 'settle'; ticket: Ticket; failure: SendFailure | undefined }
+  /** Who says so itself; undefined when nobody has answered, or there is too much to ask already. */
+  | { type: 'found'; ticket: Ticket; address: Address | undefined }
   /** `left`: said goodbye or fell silent; `unlinked`: is there, but the link was given up. */
   | { type: 'peer'; change: 'joined' | 'changed' | 'left' | 'unlinked'; address: Address }
   | { type: 'state'; state: NodeState }

@@ -126,7 +126,8 @@ export class Keepalive {
     this.watchedVersion = this.core.table.version
     this.beside = this.besideUs()
     this.watched = [...this.core.table.all()]
-    this.lookAtMs = this.watched.map((connection) => this.lookAgainMs(connection))
+    // Who has just come to lie beside us may have been silent for longer than it now may: that is no lateness of ours.
+    this.lookAtMs = this.watched.map((connection) => Math.max(this.core.nowMs, this.lookAgainMs(connection)))
     this.soonestMs = Math.min(...this.lookAtMs)
   }
 

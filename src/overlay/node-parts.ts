@@ -6,6 +6,7 @@ import type { Address } from './address.ts'
 import { Broadcast } from './broadcast.ts'
 import { Connector } from './connector.ts'
 import type { Input } from './effects.ts'
+import { Finder } from './finder.ts'
 import { FrameIntake } from './frame-intake.ts'
 import { Keepalive } from './keepalive.ts'
 import { LeafOverlord } from './leaf-overlord.ts'
@@ -44,6 +45,7 @@ export class NodeParts {
   readonly intake: FrameIntake
   readonly requests: Requests
   readonly connector: Connector
+  readonly finder: Finder
   readonly leafOverlord: LeafOverlord
   readonly nearOverlord: NearOverlord
   readonly shortcutOverlord: ShortcutOverlord
@@ -86,6 +88,7 @@ export class NodeParts {
       wanted: (address, role, forwarders) => this.tunnelOverlord.want(address, role, forwarders),
       admits: (role) => this.admits(role),
     })
+    this.finder = new Finder(core, this.requests)
     this.leafOverlord = new LeafOverlord(core, this.linker)
     this.nearOverlord = new NearOverlord(core, this.connector, () => this.leafOverlord.known)
     this.shortcutOverlord = new ShortcutOverlord(core, this.connector)

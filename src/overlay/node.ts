@@ -76,7 +76,7 @@ export class Node implements NodeCore {
 
   /** Whether the ring is whole as seen from here and each of its links has the best channel that it can have. */
   get settled(): boolean {
-    return this.state === 'connected' && this.parts.upkeep.deadlineMs === undefined && this.parts.upgrader.settled
+    return this.state === 'connected' && this.parts.upgrader.settled
   }
 
   /** When to call `handle({ type: 'wake' })`; undefined while nothing is due. */
@@ -103,6 +103,8 @@ export class Node implements NodeCore {
       if (!onlyStreams) this.parts.schedule.forget()
     } else if (input.type === 'send' || input.type === 'broadcast') {
       this.emit({ type: 'settle', ticket: input.ticket, failure: 'left' })
+    } else if (input.type === 'find') {
+      this.emit({ type: 'found', ticket: input.ticket, address: undefined })
     }
     return this.effects
   }
@@ -160,6 +162,11 @@ export class Node implements NodeCore {
       case 'broadcast':
         this.parts.broadcast.start(input.data, input.ticket)
         return true
+      case 'find': {
+        const { ticket, key } = input
+        this.parts.finder.find(key, (address) => this.emit({ type: 'found', ticket, address }))
+        break
+      }
       case 'visibility-changed':
         this.hidden = input.hidden
         this.table.changed()

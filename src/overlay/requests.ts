@@ -22,6 +22,7 @@ type Answered = (reply: Reply | undefined, from?: Address) => void
 
 type Pending = {
   attempts: number
+  resends: number
   deadlineMs: number
   send: () => void
   done: Answered
@@ -46,14 +47,15 @@ export class Requests {
   }
 
   /** `done` is called once, with undefined when no answer came or too many wait already. */
-  ask(nowMs: number, send: (id: number) => void, done: Answered): void {
+  ask(nowMs: number, send: (id: number) => void, done: Answered, resends = this.timers.resends): void {
     if (this.pending.size >= MAX_PENDING) {
       done(undefined)
       return
     }
     this.lastId = (this.lastId + 1) >>> 0
     const id = this.lastId
-    this.pending.set(id, { attempts: 1, deadlineMs: nowMs + this.timers.firstTimeoutMs, send: () => send(id), done })
+    const deadlineMs = nowMs + this.timers.firstTimeoutMs
+    this.pending.set(id, { attempts: 1, resends, deadlineMs, send: () => send(id), done })
     send(id)
   }
 
@@ -83,7 +85,7 @@ export class Requests {
   wake(nowMs: number): void {
     for (const [id, pending] of [...this.pending]) {
       if (pending.deadlineMs > nowMs) continue
-      if (pending.attempts > this.timers.resends) {
+      if (pending.attempts > pending.resends) {
         this.pending.delete(id)
         pending.done(undefined)
         continue

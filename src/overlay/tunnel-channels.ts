@@ -88,6 +88,7 @@ export class TunnelChannels {
         return true
       }
       case 'deliver':
+      case 'found':
       case 'settle':
       case 'peer':
       case 'state':

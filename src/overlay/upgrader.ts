@@ -50,7 +50,10 @@ export class Upgrader {
 
   /** Whether every ring link has what it can have, or has been refused it. */
   get settled(): boolean {
-    for (const { failures } of this.wants.values()) if (failures === 0) return false
+    for (const connection of this.core.table.all()) {
+      const hasFailed = (this.wants.get(connection.address)?.failures ?? 0) > 0
+      if (connection.structured && !hasFailed && this.betterEndpoint(connection)) return false
+    }
     return true
   }
 

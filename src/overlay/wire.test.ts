@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Address, directionalAddress, nodeAddress } from './address.ts'
 import { type Endpoint, endpointOf } from './endpoint.ts'
-import { ALL_ROLES, type RoleBits } from './role.ts'
+import { ALL_ROLES, NO_ROLES, type RoleBits } from './role.ts'
 import {
   asDataFrame,
   asDataPacket,
@@ -111,14 +111,24 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
   }),
 ) as fc.Arbitrary<Frame>
 
-const request = fc.record({
-  id: u32,
-  via: to,
-  method: fc.constant('connect' as const),
-  role: roles,
-  endpoints,
-  forwarders: addresses,
-})
+const request = fc.oneof(
+  fc.record({
+    id: u32,
+    via: to,
+    method: fc.constant('connect' as const),
+    role: roles,
+    endpoints,
+    forwarders: addresses,
+  }),
+  fc.record({
+    id: u32,
+    via: to,
+    method: fc.constant('find' as const),
+    role: fc.constant(NO_ROLES),
+    endpoints: fc.constant<Endpoint[]>([]),
+    forwarders: fc.constant<Address[]>([]),
+  }),
+)
 const reply = fc.record({ id: u32, endpoints, status, full: fc.boolean(), forwarders: addresses })
 const OTHER = nodeAddress(new Uint8Array(20).fill(90))
 

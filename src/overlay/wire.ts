@@ -31,7 +31,7 @@
  * routing.ts); the source is a node, the destination any place, or a direction. Their payloads by body:
  *
  *   0  request  id u32, via address (zeros: none), method u8, arguments
- *                 method 0 connect: role u8, endpoints, addresses (forwarders)
+ *                 method 0 connect: role u8, endpoints, addresses (forwarders); 1 find: nothing
  *   1  reply    id u32, result
  *                 connect: endpoints, status, addresses (forwarders), full u8
  *   2  forward  a whole packet frame, to be routed on from here

@@ -31,6 +31,7 @@ export class Driver {
   private readonly transports = new Map<string, Transport>()
   private readonly inputs: Input[] = []
   private readonly settles = new Map<Ticket, (failure: SendFailure | undefined) => void>()
+  private readonly finds = new Map<Ticket, (address: Address | undefined) => void>()
   private readonly tracing: boolean
   private readonly entries: Traced[] = []
   private entryCount = 0
@@ -74,6 +75,17 @@ export class Driver {
 
   broadcast(data: Uint8Array): Promise<SendFailure | undefined> {
     return this.settled((ticket) => ({ type: 'broadcast', ticket, data }))
+  }
+
+  /** Who is nearest to this key, as that node says itself; undefined when nobody answers. */
+  find(key: Address, found: (address: Address | undefined) => void): void {
+    if (this.stopped) {
+      found(undefined)
+      return
+    }
+    const ticket = ++this.tickets
+    this.finds.set(ticket, found)
+    this.give({ type: 'find', ticket, key })
   }
 
   /** Says goodbye at once; the node does nothing after it. */
@@ -157,6 +169,10 @@ export class Driver {
       case 'settle':
         this.settles.get(effect.ticket)?.(effect.failure)
         this.settles.delete(effect.ticket)
+        break
+      case 'found':
+        this.finds.get(effect.ticket)?.(effect.address)
+        this.finds.delete(effect.ticket)
         break
       case 'peer':
         this.events.peer(effect.change, effect.address)

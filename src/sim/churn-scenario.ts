@@ -35,7 +35,7 @@ export async function churnScenario(options: ScenarioOptions, progress: Progress
   if (formedMs === undefined) return outcomeOf(world, { formedMs: null }, ringFailure(world, 'no ring was formed'))
   await advance(world, Math.max(0, GRACE_MS - formedMs))
 
-  const lookups = new LookupTraffic(world, options.latencyMs, options.profile.request)
+  const lookups = new LookupTraffic(world)
   const samples = { taken: 0, consistent: 0, told: [] as string[] }
   const churn = new ChurnModel(world, 60_000 * options.medianSessionMinutes)
   const meter = new Meter(world)
@@ -56,15 +56,14 @@ export async function churnScenario(options: ScenarioOptions, progress: Progress
   await advance(world, CALMING_MS, (done) => progress(done, 'calm'))
   const calmMs = await timeToOneRing(world, progress, CALM_LIMIT_MS)
 
-  const { asked, right, rightAtOnce, wrong, unanswered, hops } = lookups.counts
   const lost = messages.acknowledgedLost
   const ackedLost = lost.length
   const figures = {
     formedMs,
     consistent: rounded(samples.consistent / samples.taken, 5),
     samples: samples.taken,
-    lookupsRight: rounded(right / asked, 5),
-    lookups: { asked, right, rightAtOnce, wrong, unanswered, meanHops: rounded(hops / Math.max(1, right + wrong)) },
+    lookupsRight: rounded(lookups.counts.right / lookups.counts.asked, 5),
+    lookups: lookups.counts,
     ackedLost,
     messages: messages.counts,
     attemptsPerNodeMinute: perNode.dialsPerMinute,
