@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'vitest'
+import { hasRole, NEAR } from '../overlay/role.ts'
+import { seeds } from './seeds.ts'
+import { type Inhabitant, World } from './world.ts'
+
+const LIMIT_MS = 60_000
+const NODES = 60
+/** Silence that is allowed beside us, and the wait for an answer. */
+const BESIDE_NOTICED_MS = 4_000
+/** The same for those that are seldom asked. */
+const ALL_NOTICED_MS = 9_000
+/** From the use of a link to the end of the wait for an answer. */
+const USED_NOTICED_MS = 2_500
+
+function settled(seed: number): World {
+  const world = new World({ seed })
+  world.startTogether(NODES)
+  world.runUntil(() => world.isOneRing, LIMIT_MS)
+  world.run(60_000)
+  expect({ seed, why: world.whyNoRing() }).toEqual({ seed, why: undefined })
+  return world
+}
+
+const linkedTo = (world: World, { address }: Inhabitant) => world.nodes.filter(({ node }) => node.table.get(address))
+
+describe('in a large ring a node that dies without a word', () => {
+  test('is missed within 4 s by those next to it, and within 9 s by everybody linked to it', () => {
+    for (const seed of seeds(4)) {
+      const world = settled(seed)
+      const ring = world.inRingOrder
+      const dead = ring[20] as Inhabitant
+      const beside = [18, 19, 21, 22].map((place) => ring[place] as Inhabitant)
+      world.crash(dead, 'unnoticed')
+      world.run(BESIDE_NOTICED_MS)
+      expect({ seed, blind: linkedTo(world, dead).filter((node) => beside.includes(node)) }).toEqual({
+        seed,
+        blind: [],
+      })
+      world.run(ALL_NOTICED_MS - BESIDE_NOTICED_MS)
+      expect({ seed, blind: linkedTo(world, dead).length }).toEqual({ seed, blind: 0 })
+    }
+  })
+
+  test('is missed within 2.5 s by those who have just sent it something', () => {
+    for (const seed of seeds(4)) {
+      const world = settled(seed)
+      const dead = world.inRingOrder[20] as Inhabitant
+      const far = linkedTo(world, dead).filter(
+        ({ node }) => !hasRole(node.table.get(dead.address)?.allRoles ?? NEAR, NEAR),
+      )
+      expect(far.length).toBeGreaterThan(1)
+      world.crash(dead, 'unnoticed')
+      // Nobody may say it to anybody: what they find out they find out by themselves.
+      world.run(1_600)
+      for (const from of far) void from.driver.send(dead.address, Uint8Array.of(1))
+      world.run(USED_NOTICED_MS)
+      expect({ seed, blind: far.filter(({ node }) => node.table.get(dead.address)).length }).toEqual({ seed, blind: 0 })
+    }
+  })
+})
+
+test('of a large ring those next to a node are asked after more often than the others', () => {
+  const asked = { beside: 0, others: 0, links: { beside: 0, others: 0 } }
+  let world: World
+  let listening = false
+  world = new World({
+    seed: 1,
+    witness: (name, _, effects) => {
+      if (!listening) return
+      const self = world.inhabitants.get(name)
+      for (const effect of effects) {
+        if (effect.type !== 'transmit' || effect.bytes[0] !== 5) continue
+        const address = self?.node.table.ofChannel(effect.channel)?.address
+        if (address && isBeside(self as Inhabitant, address)) asked.beside++
+        else asked.others++
+      }
+    },
+  })
+  const isBeside = ({ node }: Inhabitant, address: unknown) =>
+    [...node.near.left.slice(0, 2), ...node.near.right.slice(0, 2)].some((near) => near === address)
+  world.startTogether(NODES)
+  world.runUntil(() => world.isOneRing, LIMIT_MS)
+  world.run(60_000)
+  listening = true
+  world.run(30_000)
+  for (const inhabitant of world.nodes) {
+    for (const { address } of inhabitant.node.table.all()) {
+      if (isBeside(inhabitant, address)) asked.links.beside++
+      else asked.links.others++
+    }
+  }
+  const perLink = { beside: asked.beside / asked.links.beside, others: asked.others / asked.links.others }
+  expect(perLink.beside).toBeGreaterThan(1.5 * perLink.others)
+})
