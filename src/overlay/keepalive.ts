@@ -8,6 +8,7 @@
  *   quiet --doubt (presence gone, clock or network jumped)--> probing (every channel), with a shorter deadline
  *
  * A tab that was killed says nothing, and WebRTC notices only after 6 to 16 s (measured), so silence is probed.
+ * In a large ring only those beside us are probed that soon; the others when they are used, or when somebody fell silent.
  * The end with the greater address asks first: both hear as much from one ping and its pong as from two of each.
  * The deadline is ours, and our own page may have been asleep: when the node wakes late, probes begin anew.
  */

@@ -11,6 +11,7 @@
  * twice as many lie closer on both sides and the ring has been quiet: the gap between the two numbers is the hysteresis
  * (Brunet, near overlord).
  * Links that the cascade only passed through, and that never became direct, cost nothing and are given up at once.
+ * In a ring that is whole as far as it sees, few nodes go on seeking: it is the ring that looks for another one.
  */
 import { type Address, isBetween, sameAddresses } from './address.ts'
 import type { Connection } from './connection.ts'
@@ -42,6 +43,8 @@ export class NearOverlord {
   /** When somebody who is named, and lately proved dead, may be believed in again. */
   private believeAtMs: number | undefined
   private quietSinceMs = 0
+  /** As many on either side are wanted. */
+  private perSide = 0
   private readonly named: NamedNodes
   private hasSurplus = false
   /** The nearest nodes that we know of, linked or not; nearest first. */
@@ -70,7 +73,8 @@ export class NearOverlord {
   /** Whether somebody who names `now` instead of `before` can change who is next to us: most names lie elsewhere. */
   concerns(now: readonly Address[], before: readonly Address[]): boolean {
     const [left, right] = [this.left.at(-1), this.right.at(-1)]
-    if (!left || !right) return true
+    const knowsTooFew = Math.min(this.left.length, this.right.length) < this.perSide
+    if (!left || !right || knowsTooFew) return true
     const { address: self } = this.core.config
     const isNear = (name: Address) =>
       name === left || name === right || isBetween(name, self, left) || isBetween(name, right, self)
@@ -85,6 +89,7 @@ export class NearOverlord {
     const { table, config } = this.core
     const { address: self } = config
     const perSide = this.wanted
+    this.perSide = perSide
     const informers = this.namedAndBelieved(perSide)
     const linked = table.addresses()
     let left = nearestOn(linked, self, 'left', perSide)

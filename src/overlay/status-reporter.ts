@@ -7,7 +7,8 @@
  *
  * Changes come in bursts, so a report waits a moment for more, and is followed by a pause where every frame costs a
  * stanza. Names that lie beyond as many as the other end wants on their side can make no neighbour of it: they only
- * serve it when those before them are gone, and while a ring forms most changes are of that sort.
+ * serve it when those before them are gone, and while a ring forms most changes are of that sort. Once the ring is whole,
+ * only those beside us hear of changes at once: nobody else could be a neighbour of what changes here.
  */
 import { type Address, sameAddresses } from './address.ts'
 import type { Connection } from './connection.ts'
@@ -23,7 +24,6 @@ const DELAY_CONNECTED_MS = 50
 const RELAY_PAUSE_MS = 250
 /** A guess: a ring forms within a few of it, and a silent neighbour takes longer to be noticed. */
 const PUT_OFF_MS = 1_000
-
 /** Where the ring is whole, only those beside us can gain or lose a neighbour by what changes at our place. A guess. */
 const PUT_OFF_FAR_MS = 5_000
 

@@ -23,8 +23,8 @@ const RETRY_DELAY_MS = [1_000, 5_000, 20_000, 60_000, 300_000] as const
  * While a ring forms, links come and go, and setting up RTCPeerConnections would only slow it down: an upgrade waits until
  * the links have been the same for SETTLE_MS, though no longer than SETTLE_MAX_MS. Guesses.
  */
-const SETTLE_MS = 250
-const SETTLE_MAX_MS = 3000
+const SETTLE_MS = 200
+const SETTLE_MAX_MS = 3_000
 /** How long the lesser end waits for the greater one's offer. A guess. */
 const NUDGE_AFTER_MS = 6_000
 /** Offers under way at once; more only make each other slower (measured: two cores). */

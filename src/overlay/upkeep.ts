@@ -8,8 +8,8 @@ import type { Part } from './part-schedule.ts'
 
 /** Less than a round trip between neighbours in one city, more than a burst of frames takes. A guess. */
 const DELAY_MS = 20
-/** Where the ring is whole, nobody waits for it. A guess. */
-const DELAY_CONNECTED_MS = 200
+/** Where the ring is whole, nobody waits for it but one who joins us. A guess. */
+const DELAY_CONNECTED_MS = 100
 
 export class Upkeep implements Part {
   private readonly core: NodeCore
