@@ -14,6 +14,7 @@ import type { Linked } from './linker.ts'
 import type { NodeCore } from './node-core.ts'
 import { NO_ROLES, withRole } from './role.ts'
 import { Soonest } from './soonest.ts'
+import type { Status } from './wire.ts'
 
 /** A connection that neither end needs is kept for a moment, in case that the ring has second thoughts. */
 const USELESS_KEPT_MS = 3_000
@@ -23,6 +24,8 @@ export type Loss = 'left' | 'unlinked'
 
 export interface LinkKeeperEvents {
   joined(connection: Connection): void
+  /** One more channel to it stands; so much was told of us with it. */
+  linked(connection: Connection, told: Status): void
   /** The connection's traffic goes over another channel than before. */
   rerouted(connection: Connection): void
   lost(connection: Connection, loss: Loss): void
@@ -73,6 +76,7 @@ export class LinkKeeper {
       if (other.farRetired && !other.retired && this.hasOther(connection, other)) this.retire(connection, other)
     }
     table.changed()
+    this.events.linked(connection, link.told)
     if (isNew) this.events.joined(connection)
     else if (connection.active !== before) this.events.rerouted(connection)
   }

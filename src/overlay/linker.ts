@@ -40,6 +40,8 @@ type Attempt = {
   to: Address | undefined
   role: RoleBits
   number: number
+  /** What the handshake has told the far end of us. */
+  told: Status | undefined
   state: AttemptState
 }
 
@@ -53,6 +55,8 @@ export type Linked = {
   incarnation: number
   endpoints: Endpoint[]
   status: Status
+  /** What the handshake has told the far end of us. */
+  told: Status
   /** The role that we dialled for. */
   role: RoleBits
 }
@@ -97,7 +101,7 @@ export class Linker {
     if (this.attempts.size >= MAX_ATTEMPTS || this.isDialling(endpoint)) return
     const channel = this.core.nextChannel()
     const state: AttemptState = { name: 'dialling', deadlineMs: this.core.nowMs + DIAL_TIMEOUT_MS }
-    this.insert({ channel, endpoint, to, role, number: ++this.dialled, state })
+    this.insert({ channel, endpoint, to, role, number: ++this.dialled, told: undefined, state })
     this.core.emit({ type: 'dial', channel, endpoint })
   }
 
@@ -106,6 +110,8 @@ export class Linker {
     if (attempt?.state.name !== 'dialling') return
     this.proceed(attempt, { name: 'starting', kind, deadlineMs: this.core.nowMs + HANDSHAKE_TIMEOUT_MS })
     const { config, endpoints } = this.core
+    const status = this.statusOnStart(attempt)
+    attempt.told = status
     this.core.transmit(channel, {
       type: 'start',
       version: WIRE_VERSION,
@@ -115,7 +121,7 @@ export class Linker {
       from: config.address,
       to: attempt.to,
       endpoints: [...endpoints],
-      status: this.statusOnStart(attempt),
+      status,
     })
   }
 
@@ -126,7 +132,7 @@ export class Linker {
       return
     }
     const state: AttemptState = { name: 'awaiting-start', kind, deadlineMs: this.core.nowMs + HANDSHAKE_TIMEOUT_MS }
-    this.insert({ channel, endpoint, to: undefined, role: NO_ROLES, number: 0, state })
+    this.insert({ channel, endpoint, to: undefined, role: NO_ROLES, number: 0, told: undefined, state })
   }
 
   handleClosed(channel: ChannelId, reason: string): void {
@@ -169,6 +175,7 @@ export class Linker {
           incarnation: start.incarnation,
           endpoints: start.endpoints,
           status: start.status,
+          told: attempt.told as Status,
           role: NO_ROLES,
         })
         return true
@@ -198,13 +205,15 @@ export class Linker {
     }
     const deadlineMs = this.core.nowMs + HANDSHAKE_TIMEOUT_MS
     this.proceed(attempt, { name: 'awaiting-confirm', kind, start, deadlineMs })
+    const status = this.core.statusFor(start.from)
+    attempt.told = status
     this.core.transmit(attempt.channel, {
       type: 'accept',
       attempt: start.attempt,
       incarnation: this.core.config.incarnation,
       from: this.core.config.address,
       endpoints: [...this.core.endpoints],
-      status: this.core.statusFor(start.from),
+      status,
     })
   }
 
@@ -235,6 +244,7 @@ export class Linker {
       incarnation: accept.incarnation,
       endpoints: accept.endpoints,
       status: accept.status,
+      told: attempt.told as Status,
       role: attempt.role,
     })
   }

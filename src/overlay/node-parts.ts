@@ -29,7 +29,7 @@ import { TunnelOverlord } from './tunnel-overlord.ts'
 import { Upgrader } from './upgrader.ts'
 import { Upkeep } from './upkeep.ts'
 
-export interface NodePartsEvents extends LinkKeeperEvents {
+export interface NodePartsEvents extends Omit<LinkKeeperEvents, 'linked'> {
   linkFailed(failure: LinkFailure): void
   /** Somebody names these neighbours, other than before. */
   named(neighbours: readonly Address[], before: readonly Address[]): void
@@ -64,6 +64,7 @@ export class NodeParts {
   constructor(core: NodeCore, events: NodePartsEvents) {
     this.linkKeeper = new LinkKeeper(core, {
       joined: events.joined,
+      linked: (connection, told) => this.reporter.told(connection, told),
       rerouted: events.rerouted,
       lost: events.lost,
     })

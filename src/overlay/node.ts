@@ -230,7 +230,6 @@ export class Node implements NodeCore {
 
   private onJoined(connection: Connection): void {
     this.parts.connector.linked(connection.address)
-    this.parts.reporter.told(connection, this.statusFor(connection.address))
     this.emit({ type: 'peer', change: 'joined', address: connection.address })
     this.parts.streams.pathChanged(connection.address)
   }

@@ -39,7 +39,7 @@ export class StatusReporter {
   private readonly reports = new Map<Connection, Report>()
   private connected = false
   private beside: { of: readonly Address[]; connections: ReadonlySet<Connection> } = { of: [], connections: new Set() }
-  /** What of ourselves the last reports were made of. */
+  /** What of ourselves the last reports to all were made of. */
   private seen = { roles: -1, hidden: false }
   private reviewedVersion = -1
   private dueAtMs: number | undefined
@@ -101,16 +101,18 @@ export class StatusReporter {
       this.reportedOverRelaysAtMs = nowMs
     }
     const { table, hidden } = this.core
-    const isSameSelf = this.seen.roles === table.rolesVersion && this.seen.hidden === hidden
-    this.seen = { roles: table.rolesVersion, hidden }
-    const isForAll = isFarDue || !isSameSelf || !this.connected
+    const isOtherSelf = this.seen.roles !== table.rolesVersion || this.seen.hidden !== hidden
+    const isForAll = isFarDue || isOtherSelf || !this.connected
+    // What is due over relays is due over all: a relay may have given way to a better channel since.
+    if (isRelayDue) this.seen = { roles: table.rolesVersion, hidden }
     this.putOff.restart()
     for (const connection of isForAll ? this.reports.keys() : this.besideUs()) {
       const report = this.reports.get(connection)
       if (!report) continue
       const { putOffUntilMs } = report
       if (isFarDue || (putOffUntilMs !== undefined && putOffUntilMs <= nowMs)) this.compare(connection, report, 'now')
-      else if (connection.active?.kind === 'relay' ? isRelayDue : isDue) this.compare(connection, report, 'later')
+      else if (connection.active?.kind === 'relay' ? isRelayDue : isDue || isRelayDue)
+        this.compare(connection, report, 'later')
       if (report.putOffUntilMs !== undefined) this.putOff.add(report.putOffUntilMs)
     }
   }

@@ -154,3 +154,23 @@ function bereft(seed: number, count: number, perSide: number): string[] {
   expect({ seed, why: crawlComplaint(world) }).toEqual({ seed, why: undefined })
   return found
 }
+
+test('at rest each end of a link knows which roles the other gives it', () => {
+  for (const count of [5, 40]) {
+    for (const seed of seeds(3)) {
+      const world = new World({ seed, latencyMs: 100 })
+      world.startTogether(count)
+      world.runUntil(() => world.isOneRing, LIMIT_MS)
+      world.run(60_000)
+      const mistaken = () =>
+        world.nodes.flatMap(({ name, address, node }) =>
+          [...node.table.all()]
+            .filter((far) => world.at(far.address)?.node.table.get(address)?.roles !== far.status.roles)
+            .map((far) => `${name} of ${world.at(far.address)?.name}`),
+        )
+      // What is on its way at this moment has arrived at another.
+      world.runUntil(() => mistaken().length === 0, 5_000)
+      expect({ seed, count, mistaken: mistaken() }).toEqual({ seed, count, mistaken: [] })
+    }
+  }
+})
