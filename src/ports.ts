@@ -175,6 +175,8 @@ export interface Signalling {
 export interface Reflection {
   /** STUN and TURN servers that are good at this moment, for a new RTCPeerConnection. */
   iceServers(): RTCIceServer[]
+  /** A TURN server did not accept the credentials that we were given for it: there may be newer ones. */
+  refused?(): void
 }
 
 // ---------------------------------------------------------------------------------------------- xmpp
