@@ -3,7 +3,7 @@
  * and a folder of its own, on a free port; accounts at one host, anonymous visitors at another, each with rooms.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,15 +33,23 @@ export type ProsodyOptions = {
   host?: string
   /** What it tells of, with passwords made of the secret (XEP-0215). */
   turn?: { host: string; port: number; tlsPort: number; secret: string }
+  /** A module of `e2e/prosody-modules` that tells of it in another way. */
+  tellingBy?: 'old-extdisco' | 'jingle-info'
 }
 
-export async function startProsody({ host = '127.0.0.1', turn }: ProsodyOptions = {}): Promise<Prosody> {
+export async function startProsody(options: ProsodyOptions = {}): Promise<Prosody> {
+  const { host = '127.0.0.1' } = options
   const folder = await mkdtemp(join(tmpdir(), 'overture-prosody-'))
   const logFile = join(folder, 'prosody.log')
   const port = await findFreePort()
   await mkdir(join(folder, 'data'))
   await mkdir(join(folder, 'certs'))
-  await writeFile(join(folder, 'prosody.cfg.lua'), configuration({ folder, logFile, host, port, turn }))
+  await mkdir(join(folder, 'modules'))
+  if (options.tellingBy) {
+    const source = new URL(`prosody-modules/${options.tellingBy}.lua`, import.meta.url)
+    await copyFile(source, join(folder, 'modules', `mod_${options.tellingBy}.lua`))
+  }
+  await writeFile(join(folder, 'prosody.cfg.lua'), configuration({ ...options, folder, logFile, host, port }))
   const child = spawn('prosody', ['--config', join(folder, 'prosody.cfg.lua'), '-F'], { cwd: folder, stdio: 'ignore' })
   const service = `ws://${host}:${port}/xmpp-websocket`
   const killAtExit = () => child.kill('SIGKILL')
@@ -68,16 +76,17 @@ export async function startProsody({ host = '127.0.0.1', turn }: ProsodyOptions 
   }
 }
 
-type Configuration = { folder: string; logFile: string; host: string; port: number; turn: ProsodyOptions['turn'] }
+type Configuration = ProsodyOptions & { folder: string; logFile: string; host: string; port: number }
 
 /** Without smacks_hibernation_time a vanished tab would stay available for ten minutes. */
-function configuration({ folder, logFile, host, port, turn }: Configuration): string {
-  const external = turn ? ['external_services', 'turn_external'] : ['external_services']
+function configuration({ folder, logFile, host, port, turn, tellingBy }: Configuration): string {
+  const external = tellingBy ? [tellingBy] : turn ? ['external_services', 'turn_external'] : ['external_services']
   return `
 run_as_root = true
 pidfile = "${folder}/prosody.pid"
 data_path = "${folder}/data"
 certificates = "${folder}/certs"
+plugin_paths = { "${folder}/modules" }
 log = { { levels = { min = "info" }, to = "file", filename = "${logFile}" } }
 interfaces = { "127.0.0.1" }
 c2s_ports = {}
