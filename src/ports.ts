@@ -48,6 +48,8 @@ export interface ChannelEvents {
   message(bytes: Uint8Array): void
   /** `congested` went from true to false. */
   writable(): void
+  /** `kind` is another than before: the network has found another path for the same channel. */
+  kindChanged?(): void
   /** The far end, the network or a limit ended the channel. Called at most once, and nothing is called after it. */
   closed(reason: string): void
 }
@@ -72,10 +74,18 @@ export interface Channel {
   close(reason: string): void
 }
 
-export type CandidatePair = {
-  local: { type: string; protocol: string }
-  remote: { type: string; protocol: string }
+/** What is known of one end of a path. Its address is not told. */
+export type CandidateFacts = {
+  /** `host`, `srflx`, `prflx` or `relay`. */
+  type: string
+  /** Between the two ends: `udp` or `tcp`. */
+  protocol: string
+  family?: 'ipv4' | 'ipv6'
+  /** Of our own relay candidate: how we speak to the TURN server, `udp`, `tcp` or `tls`. */
+  relayProtocol?: string
 }
+
+export type CandidatePair = { local: CandidateFacts; remote: CandidateFacts }
 
 export interface Transport {
   /** The scheme of the endpoints that it dials, such as `xmpp`. */
@@ -175,6 +185,8 @@ export interface Signalling {
 export interface Reflection {
   /** STUN and TURN servers that are good at this moment, for a new RTCPeerConnection. */
   iceServers(): RTCIceServer[]
+  /** A TURN server did not accept the credentials that we were given for it: there may be newer ones. */
+  refused?(): void
 }
 
 // ---------------------------------------------------------------------------------------------- xmpp

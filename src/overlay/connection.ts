@@ -11,6 +11,7 @@ import type { Status } from './wire.ts'
 
 export type ConnectionChannel = {
   readonly id: ChannelId
+  /** Set by `Connection.reroute` only. */
   readonly kind: ChannelKind
   readonly scheme: string
   /** Whether we dialled it. */
@@ -24,7 +25,7 @@ export type ConnectionChannel = {
   readonly farRetired: boolean
 }
 
-type Retirable = { -readonly [Field in keyof ConnectionChannel]: ConnectionChannel[Field] }
+type Changeable = { -readonly [Field in keyof ConnectionChannel]: ConnectionChannel[Field] }
 
 export class Connection {
   readonly address: Address
@@ -116,9 +117,15 @@ export class Connection {
     this.choose()
   }
 
+  reroute(channel: ConnectionChannel, kind: ChannelKind): void {
+    const rerouted: Changeable = channel
+    rerouted.kind = kind
+    this.choose()
+  }
+
   /** `by`: which end has said that it sends nothing more on the channel. */
   retire(channel: ConnectionChannel, by: 'us' | 'them'): void {
-    const retired: Retirable = channel
+    const retired: Changeable = channel
     if (by === 'us') retired.retired = true
     else retired.farRetired = true
     this.choose()

@@ -25,6 +25,8 @@ export type Input =
   | { type: 'endpoints-changed'; endpoints: Endpoint[] }
   | { type: 'channel-arrived'; channel: ChannelId; endpoint: Endpoint; kind: ChannelKind }
   | { type: 'channel-opened'; channel: ChannelId; kind: ChannelKind }
+  /** The same channel takes another path. */
+  | { type: 'channel-rerouted'; channel: ChannelId; kind: ChannelKind }
   | { type: 'channel-congested'; channel: ChannelId }
   | { type: 'channel-writable'; channel: ChannelId }
   | { type: 'channel-closed'; channel: ChannelId; reason: string }

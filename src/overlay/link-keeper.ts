@@ -6,7 +6,7 @@
  *   retiring a channel: we send `retire` and nothing after it, but go on receiving until the other end has sent its own;
  *   so nothing that is under way is lost. A connection that neither end gives a role is retired as a whole.
  */
-import { rankOf } from './channel-kind.ts'
+import { type ChannelKind, rankOf } from './channel-kind.ts'
 import { Connection, type ConnectionChannel, connectionChannel } from './connection.ts'
 import { MAX_CONNECTIONS } from './connection-table.ts'
 import type { ChannelId } from './effects.ts'
@@ -95,6 +95,19 @@ export class LinkKeeper {
     if (connection.active === before) return
     this.core.table.changed()
     this.events.rerouted(connection)
+  }
+
+  /** The network has found another path for the channel. */
+  onChannelRerouted(connection: Connection, id: ChannelId, kind: ChannelKind): void {
+    const channel = connection.channels.find((candidate) => candidate.id === id)
+    if (!channel || channel.kind === kind) return
+    const before = connection.active
+    connection.reroute(channel, kind)
+    this.retireTunnels(connection)
+    this.core.table.changed()
+    const { active, address } = connection
+    if (active !== before) this.events.rerouted(connection)
+    else if (active === channel) this.core.emit({ type: 'peer', change: 'changed', address })
   }
 
   /** The channel is gone without a word. */

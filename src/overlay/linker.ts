@@ -125,6 +125,12 @@ export class Linker {
     })
   }
 
+  /** The channel takes another path while the two still greet each other. */
+  handleRerouted(channel: ChannelId, kind: ChannelKind): void {
+    const state = this.attempts.get(channel)?.state
+    if (state && state.name !== 'dialling') state.kind = kind
+  }
+
   handleArrived(channel: ChannelId, endpoint: Endpoint, kind: ChannelKind): void {
     if (this.attempts.size >= MAX_ATTEMPTS || this.core.leaving) {
       this.core.count('link: too many at once')

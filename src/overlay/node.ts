@@ -138,6 +138,13 @@ export class Node implements NodeCore {
       case 'channel-opened':
         this.parts.linker.handleOpened(input.channel, input.kind)
         break
+      case 'channel-rerouted': {
+        const { channel, kind } = input
+        const connection = this.table.ofChannel(channel)
+        if (connection) this.parts.linkKeeper.onChannelRerouted(connection, channel, kind)
+        else this.parts.linker.handleRerouted(channel, kind)
+        break
+      }
       case 'channel-congested':
         this.setCongested(input.channel, true)
         break

@@ -252,6 +252,11 @@ class ChannelInputs implements ChannelEvents {
     this.driver.give({ type: 'channel-writable', channel: this.id })
   }
 
+  kindChanged(): void {
+    const channel = this.driver.channels.get(this.id)
+    if (channel) this.driver.give({ type: 'channel-rerouted', channel: this.id, kind: channel.kind })
+  }
+
   closed(reason: string): void {
     this.driver.channels.delete(this.id)
     this.driver.give({ type: 'channel-closed', channel: this.id, reason })

@@ -65,7 +65,7 @@ export async function join(options: JoinOptions): Promise<Ring> {
   })
   const relay = new XmppRelay(session, clock, cryptoRandom)
   const signalling = new JingleSignalling(session, clock, cryptoRandom)
-  const reflection = new ExternalServices(session, clock)
+  const reflection = new ExternalServices({ stanzas: session, clock })
   const hasWebrtc = WebrtcTransport.supported || options.rtc !== undefined
   const webrtc = hasWebrtc
     ? new WebrtcTransport({ signalling, reflection, clock, ...(options.rtc ? { rtc: options.rtc } : {}) })

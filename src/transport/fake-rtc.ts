@@ -66,26 +66,33 @@ export class FakePeer implements RtcPeer {
   looks = 0
   private pair: unknown = null
   private readonly reports = new Map<string, Record<string, unknown>>()
+  private readonly target = new EventTarget()
 
   get connection(): RTCPeerConnection {
-    const iceTransport = { getSelectedCandidatePair: () => this.pair }
+    const addEventListener = this.target.addEventListener.bind(this.target)
+    const iceTransport = { getSelectedCandidatePair: () => this.pair, addEventListener }
     const getStats = async () => {
       this.looks += 1
       return this.reports
     }
-    return { sctp: { transport: { iceTransport } }, getStats } as unknown as RTCPeerConnection
+    return { sctp: { transport: { iceTransport } }, getStats, addEventListener } as unknown as RTCPeerConnection
   }
 
   choose(local: string, remote: string) {
     this.pair = { local: { type: local, protocol: 'udp' }, remote: { type: remote, protocol: 'udp' } }
   }
 
-  chooseInStatistics(local: string, remote: string) {
+  chooseInStatistics(local: string, remote: string, more: Record<string, unknown> = {}) {
     this.pair = null
     this.reports.set('T', { type: 'transport', selectedCandidatePairId: 'P' })
     this.reports.set('P', { type: 'candidate-pair', localCandidateId: 'L', remoteCandidateId: 'R' })
-    this.reports.set('L', { type: 'local-candidate', candidateType: local, protocol: 'udp' })
+    this.reports.set('L', { type: 'local-candidate', candidateType: local, protocol: 'udp', ...more })
     this.reports.set('R', { type: 'remote-candidate', candidateType: remote, protocol: 'udp' })
+  }
+
+  /** What an RTCPeerConnection, or its ICE transport, tells of itself. */
+  tell(type: string, facts: Record<string, unknown> = {}) {
+    this.target.dispatchEvent(Object.assign(new Event(type), facts))
   }
 
   bind(events: RtcPeerEvents) {
@@ -156,6 +163,7 @@ export function recording(events: string[]): ChannelEvents {
     opened: () => events.push('opened'),
     message: (bytes: Uint8Array) => events.push(`message ${bytes}`),
     writable: () => events.push('writable'),
+    kindChanged: () => events.push('kind changed'),
     closed: (reason: string) => events.push(`closed ${reason}`),
   }
 }

@@ -108,10 +108,11 @@ describe('an open WebRTC channel', () => {
     ['host', 'prflx', 'direct'],
     ['relay', 'host', 'turn'],
     ['srflx', 'relay', 'turn'],
-  ])('tells from the candidates %s and %s that it is %s', (local, remote, kind) => {
+  ])('tells from the candidates %s and %s that it is %s', async (local, remote, kind) => {
     const { peer, channel } = dialled()
     peer.choose(local, remote)
     peer.dataChannel.open()
+    await vi.advanceTimersByTimeAsync(0)
     expect(channel.kind).toBe(kind)
     expect(channel.candidatePair).toEqual({
       local: { type: local, protocol: 'udp' },
@@ -128,6 +129,64 @@ describe('an open WebRTC channel', () => {
     expect(events).toEqual(['opened'])
     expect(channel.kind).toBe('turn')
     expect(peer.looks).toBe(1)
+  })
+
+  it('tells how it reaches its TURN server, which only the statistics know when that is over UDP', async () => {
+    const { peer, channel } = dialled()
+    peer.choose('relay', 'host')
+    peer.dataChannel.open()
+    expect(channel.candidatePair).toBeUndefined()
+    const { peer: looked, channel: known } = dialled()
+    looked.chooseInStatistics('relay', 'host', { relayProtocol: 'udp', address: '192.0.2.1', url: 'turn:a' })
+    looked.dataChannel.open()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(known.candidatePair).toEqual({
+      local: { type: 'relay', protocol: 'udp', family: 'ipv4', relayProtocol: 'udp' },
+      remote: { type: 'host', protocol: 'udp' },
+    })
+  })
+
+  it('follows ICE to another pair, and says so when that makes it another kind', async () => {
+    const { peer, channel, events } = dialled()
+    peer.choose('host', 'host')
+    peer.dataChannel.open()
+    expect(channel.kind).toBe('direct')
+    peer.chooseInStatistics('relay', 'srflx', { relayProtocol: 'tls' })
+    peer.tell('selectedcandidatepairchange')
+    await vi.advanceTimersByTimeAsync(0)
+    expect(channel.kind).toBe('turn')
+    expect(channel.candidatePair?.local.relayProtocol).toBe('tls')
+    expect(events).toEqual(['opened', 'kind changed'])
+    peer.tell('iceconnectionstatechange')
+    await vi.advanceTimersByTimeAsync(0)
+    expect(events).toEqual(['opened', 'kind changed'])
+    peer.choose('host', 'host')
+    peer.tell('iceconnectionstatechange')
+    await vi.advanceTimersByTimeAsync(0)
+    expect(channel.kind).toBe('direct')
+    expect(events).toEqual(['opened', 'kind changed', 'kind changed'])
+  })
+
+  it('looks once more, and not each time, when ICE changes its mind while it looks', async () => {
+    const { peer, channel } = dialled()
+    peer.choose('host', 'host')
+    peer.dataChannel.open()
+    peer.chooseInStatistics('relay', 'host', { relayProtocol: 'udp' })
+    for (let i = 0; i < 10; i += 1) peer.tell('selectedcandidatepairchange')
+    await vi.advanceTimersByTimeAsync(0)
+    expect(channel.kind).toBe('turn')
+    expect(peer.looks).toBe(2)
+  })
+
+  it('says nothing of its path any more once it is closed', async () => {
+    const { peer, channel, events } = dialled()
+    peer.choose('host', 'host')
+    peer.dataChannel.open()
+    peer.chooseInStatistics('relay', 'host', { relayProtocol: 'udp' })
+    peer.tell('selectedcandidatepairchange')
+    channel.close('enough')
+    await vi.advanceTimersByTimeAsync(0)
+    expect(events).toEqual(['opened'])
   })
 
   it('delivers what came before it knew its kind only after it has opened, and sends what waited', async () => {

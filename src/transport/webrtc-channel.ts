@@ -20,7 +20,7 @@ import {
   type Signalling,
   type SignallingSession,
 } from '../ports.ts'
-import { kindOf, readSelectedPair } from './candidate-pair.ts'
+import { followSelectedPair, kindOf, readSelectedPair } from './candidate-pair.ts'
 import { buildCandidate, buildSdp, parseCandidate, parseSdp } from './session-description.ts'
 
 const OPEN_DEADLINE_MS = 15_000 // A guess: ICE gives up at about the same time.
@@ -210,6 +210,7 @@ export class WebrtcChannel implements Channel {
     this.cancelDeadline()
     this.candidatePair = pair
     this.kind = kindOf(pair)
+    followSelectedPair(this.peer.connection, (later) => this.follow(later))
     if (this.incoming) this.keeper.arrived(this)
     else this.events?.opened()
     const { unsent, held } = this
@@ -218,6 +219,14 @@ export class WebrtcChannel implements Channel {
     for (const frame of unsent) this.transmit(frame)
     for (const frame of held) this.events?.message(frame)
     if (this.congested && this.dataChannel.bufferedAmount <= WRITABLE_AT_BYTES) this.handleDrained()
+  }
+
+  private follow(pair: CandidatePair): void {
+    if (this.state !== 'open') return
+    const before = this.kind
+    this.candidatePair = pair
+    this.kind = kindOf(pair)
+    if (this.kind !== before) this.events?.kindChanged?.()
   }
 
   private transmit(bytes: Uint8Array<ArrayBuffer>): void {

@@ -1,6 +1,6 @@
 /**
  * WebRTC: how do bytes flow from tab to tab? Keeps the data channels of one tab, each on an RTCPeerConnection of
- * simple-peer's, and bounds them. An offer arrives through the signalling that it is given; STUN and TURN servers come
+ * simple-peer's, and bounds how many live and how many are tried. An offer arrives through the signalling that it is given; STUN and TURN servers come
  * from reflection at the moment of each attempt.
  */
 import type SimplePeerTypes from 'simple-peer'
@@ -16,6 +16,7 @@ import type {
   SignallingSession,
   Transport,
 } from '../ports.ts'
+import { AttemptBudget } from './attempt-budget.ts'
 import {
   type RtcPeer,
   type RtcPeerEvents,
@@ -58,6 +59,7 @@ export class WebrtcTransport implements Transport, WebrtcChannelKeeper {
   readonly dropped = new Map<string, number>()
   private readonly reflection: Reflection
   private readonly rtc: Rtc | undefined
+  private readonly budget: AttemptBudget
   private readonly channels = new Set<WebrtcChannel>()
   private incoming: ((channel: Channel) => void) | undefined
   private closed = false
@@ -67,6 +69,7 @@ export class WebrtcTransport implements Transport, WebrtcChannelKeeper {
     this.reflection = reflection
     this.clock = clock
     this.rtc = rtc
+    this.budget = new AttemptBudget(clock)
     signalling.listen((session, offer) => this.handleOffer(session, offer))
   }
 
@@ -90,7 +93,11 @@ export class WebrtcTransport implements Transport, WebrtcChannelKeeper {
 
   dial(endpoint: Endpoint): Channel {
     if (!this.canConnect) return new RefusedChannel(endpoint, 'no webrtc')
-    if (this.channels.size >= MAX_LIVE_CONNECTIONS) return new RefusedChannel(endpoint, 'too many connections')
+    const refusal = this.isFull ? 'too many connections' : this.budget.takeDial()
+    if (refusal !== undefined) {
+      this.drop(`dial refused: ${refusal}`)
+      return new RefusedChannel(endpoint, refusal)
+    }
     const peer = this.createPeer(true)
     if (peer === undefined) return new RefusedChannel(endpoint, 'no webrtc')
     const channel = new WebrtcChannel(this, endpoint, peer)
@@ -121,16 +128,26 @@ export class WebrtcTransport implements Transport, WebrtcChannelKeeper {
     return !this.closed && (this.rtc !== undefined || WebrtcTransport.supported)
   }
 
+  private get isFull(): boolean {
+    return this.channels.size >= MAX_LIVE_CONNECTIONS
+  }
+
   private handleOffer(session: SignallingSession, offer: SessionDescription): void {
-    const full = this.channels.size >= MAX_LIVE_CONNECTIONS
-    const peer = full || this.incoming === undefined || !this.canConnect ? undefined : this.createPeer(false)
-    if (peer === undefined) {
-      this.drop(full ? 'too many connections' : 'unwanted offer')
-      session.bind({ accepted() {}, candidates() {}, ended() {} })
-      session.end(full ? 'busy' : 'unsupported-transports')
+    if (this.incoming === undefined || !this.canConnect) {
+      this.refuse(session, 'unwanted offer', 'unsupported-transports')
       return
     }
-    this.channels.add(new WebrtcChannel(this, session.endpoint, peer, { session, offer }))
+    const refusal = this.isFull ? 'too many connections' : this.budget.takeOffer(session.endpoint)
+    const peer = refusal === undefined ? this.createPeer(false) : undefined
+    if (refusal !== undefined) this.refuse(session, refusal, 'busy')
+    else if (peer === undefined) this.refuse(session, 'unwanted offer', 'unsupported-transports')
+    else this.channels.add(new WebrtcChannel(this, session.endpoint, peer, { session, offer }))
+  }
+
+  private refuse(session: SignallingSession, reason: string, told: string): void {
+    this.drop(reason)
+    session.bind({ accepted() {}, candidates() {}, ended() {} })
+    session.end(told)
   }
 
   private createPeer(initiator: boolean): RtcPeer | undefined {
