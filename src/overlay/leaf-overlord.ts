@@ -68,6 +68,10 @@ export class LeafOverlord {
     return this.candidates.size
   }
 
+  shows(endpoint: Endpoint): boolean {
+    return this.candidates.has(endpoint)
+  }
+
   appeared(endpoint: Endpoint, elder: boolean): void {
     if (this.core.endpoints.includes(endpoint)) return
     if (!this.core.config.transports.some(({ scheme }) => scheme === schemeOf(endpoint))) {

@@ -14,12 +14,16 @@ import type { Milestones, PeerEvent, PeerInfo, Ring, RingEvents, ServiceState, S
 /** One data channel message of this size with its headers is within what every browser takes (64 KiB). */
 export const MAX_MESSAGE_BYTES = 65_536
 
+/** Why a ring that was joined without a service has none. */
+const NO_SERVICE = 'This ring uses no XMPP service.'
+
 export type JoinedRingParts = {
   namespace: string
   clock: TurnClock
   startedMs: number
   node: Node
-  session: XmppSession
+  /** Undefined where no service is used. */
+  session: XmppSession | undefined
   transports: Transport[]
   rendezvous: Rendezvous[]
   dropped: Record<string, { readonly dropped: ReadonlyMap<string, number> }>
@@ -55,17 +59,21 @@ export class JoinedRing implements Ring {
     })
     for (const transport of parts.transports) this.driver.addTransport(transport)
     // Our endpoints must stand before the first candidate appears, so this listens before rendezvous does.
+    if (session) {
+      this.stops.push(
+        session.onOnline(() => {
+          this.reach('reflectionMs')
+          this.driver.announceEndpoints()
+        }),
+        session.onOffline(() => this.driver.announceEndpoints()),
+        session.onState(() => this.tell('service', this.service)),
+      )
+    }
     this.stops.push(
-      session.onOnline(() => {
-        this.reach('reflectionMs')
-        this.driver.announceEndpoints()
-      }),
-      session.onOffline(() => this.driver.announceEndpoints()),
-      session.onState(() => this.tell('service', this.service)),
       pageEvents({
         hidden: (hidden) => this.driver.give({ type: 'visibility-changed', hidden }),
         awake: () => {
-          session.reconnectNow()
+          session?.reconnectNow()
           this.driver.give({ type: 'doubt' })
         },
         leaving: () => void this.leave(),
@@ -149,7 +157,7 @@ export class JoinedRing implements Ring {
     this.driver.leave()
     for (const rendezvous of this.parts.rendezvous) rendezvous.stop()
     this.parts.close()
-    await this.parts.session.stop()
+    await this.parts.session?.stop()
   }
 
   private check(data: Uint8Array): void {
@@ -195,7 +203,7 @@ export class JoinedRing implements Ring {
   }
 
   private get service(): ServiceState {
-    const { state } = this.parts.session
+    const { state } = this.parts.session ?? { state: { name: 'offline', reason: NO_SERVICE, retryAtMs: undefined } }
     if (state.name === 'online') return state
     return state.name === 'connecting' ? { name: 'offline', reason: 'connecting', retryAtMs: undefined } : state
   }
