@@ -12,6 +12,7 @@ import './space-view.ts'
 import { OvertureError } from '../overture-error.ts'
 import { join } from '../peer/join.ts'
 import type { Snapshot } from '../peer/ring.ts'
+import { waitForTab } from '../peer/tab-lobby.ts'
 import { appStyle } from './app-style.ts'
 import { followColorScheme } from './color-scheme.ts'
 import { Entrance, type XmppOptions } from './entrance.ts'
@@ -160,9 +161,10 @@ export class OvertureApp extends LitElement {
 
   #enter(link: SpaceLink): void {
     const entrance = new Entrance(
-      (xmpp) => join({ namespace: link.namespace, secret: link.secret, xmpp }),
+      (xmpp, options) => join({ namespace: link.namespace, secret: link.secret, xmpp, ...options }),
       this.account ?? serviceOf(link, this.#config),
       () => this.#entranceChanged(link, entrance),
+      (met) => waitForTab(link, met),
     )
     this.page = { name: 'entrance', link, entrance }
     entrance.start()
