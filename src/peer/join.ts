@@ -10,6 +10,7 @@ import type { ChannelKind, Clock, Rendezvous, Storage, Transport } from '../port
 import { ExternalServices } from '../reflection/external-services.ts'
 import { LocalTabs } from '../rendezvous/local-tabs.ts'
 import { PresenceRendezvous } from '../rendezvous/presence.ts'
+import { RecentPeers } from '../rendezvous/recent-peers.ts'
 import { resourceOf } from '../rendezvous/resource.ts'
 import { RoomRendezvous } from '../rendezvous/room.ts'
 import { JingleSignalling } from '../signalling/jingle-signalling.ts'
@@ -89,6 +90,7 @@ export async function join(options: JoinOptions): Promise<Ring> {
     transports,
     rendezvous: parts.flatMap((each) => each.rendezvous),
     dropped: Object.assign({}, ...parts.map((each) => each.dropped)),
+    linked: (endpoints) => xmpp?.recent.linked(endpoints),
     close: () => {
       for (const each of parts) each.close()
     },
@@ -133,14 +135,15 @@ function xmppParts(
   hash: string,
   clock: Clock,
   options: JoinOptions,
-): Parts & { session: XmppSession } {
+): Parts & { session: XmppSession; recent: RecentPeers } {
+  const storage = options.storage ?? pageStorage()
   const session = new XmppSession({
     service: xmpp.service,
     ...(xmpp.domain === undefined ? {} : { domain: xmpp.domain }),
     ...(xmpp.jid === undefined ? {} : { jid: xmpp.jid }),
     ...(xmpp.password === undefined ? {} : { password: xmpp.password }),
     resource: resourceOf(hash, cryptoRandom),
-    storage: options.storage ?? pageStorage(),
+    storage,
     random: cryptoRandom,
     clock,
   })
@@ -152,12 +155,15 @@ function xmppParts(
     ? new WebrtcTransport({ signalling, reflection, clock, ...(options.rtc ? { rtc: options.rtc } : {}) })
     : undefined
   const transports: Transport[] = webrtc ? [relay, webrtc] : [relay]
+  const recent = new RecentPeers({ stanzas: session, namespaceHash: hash, storage, clock, timeOfDay: Date.now })
   const rendezvous: Rendezvous[] = [
+    recent,
     new PresenceRendezvous(session, hash),
     new RoomRendezvous({ stanzas: session, namespaceHash: hash, clock, random: cryptoRandom, rooms: xmpp.rooms }),
   ]
   return {
     session,
+    recent,
     transports,
     rendezvous,
     dropped: { relay, signalling, reflection, session, ...(webrtc ? { webrtc } : {}) },

@@ -1,6 +1,7 @@
 /** JoinedRing: the ring as an application sees it, over the driver and the session that `join` has built. */
 import { type Address, parseAddress } from '../overlay/address.ts'
 import type { NodeState, SendFailure } from '../overlay/effects.ts'
+import type { Endpoint } from '../overlay/endpoint.ts'
 import { MAX_QUEUED_BYTES } from '../overlay/message-streams.ts'
 import type { Node } from '../overlay/node.ts'
 import { hasRole, rolesIn, SHORTCUT } from '../overlay/role.ts'
@@ -27,6 +28,8 @@ export type JoinedRingParts = {
   transports: Transport[]
   rendezvous: Rendezvous[]
   dropped: Record<string, { readonly dropped: ReadonlyMap<string, number> }>
+  /** Told of each link that stands, with the endpoints that the peer has named. */
+  linked: (endpoints: readonly Endpoint[]) => void
   close: () => void
 }
 
@@ -170,7 +173,10 @@ export class JoinedRing implements Ring {
     const peer = this.peerInfo(address) ?? this.known.get(address)
     if (!peer) return
     if (change === 'left' || change === 'unlinked') this.known.delete(address)
-    else this.known.set(address, peer)
+    else {
+      this.known.set(address, peer)
+      this.parts.linked(this.parts.node.table.get(address)?.endpoints ?? [])
+    }
     this.noteSettled()
     this.tell('peer', { type: change, peer })
   }
