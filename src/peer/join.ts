@@ -8,6 +8,8 @@ import { seededRandom } from '../overlay/seeded-random.ts'
 import { OvertureError } from '../overture-error.ts'
 import type { ChannelKind, Clock, Rendezvous, Storage, Transport } from '../ports.ts'
 import { ExternalServices } from '../reflection/external-services.ts'
+import { InvitationRendezvous } from '../rendezvous/invitation.ts'
+import type { Invitation } from '../rendezvous/invitation-proof.ts'
 import { LocalTabs } from '../rendezvous/local-tabs.ts'
 import { PresenceRendezvous } from '../rendezvous/presence.ts'
 import { RecentPeers } from '../rendezvous/recent-peers.ts'
@@ -41,6 +43,11 @@ export type JoinOptions = {
     /** The domain of the service's rooms, where it cannot be found by asking. */
     rooms?: string
   }
+  /**
+   * What the link that we follow says of who invites us: with an account of our own (`xmpp.jid`) we and they become
+   * contacts of each other, which shows each to the other from then on, whatever servers we are at.
+   */
+  invitation?: Invitation
   /**
    * Where the service cannot be reached: resolves all the same, with a ring of which only tabs of this browser can be, and
    * keeps trying. Default false.
@@ -91,6 +98,7 @@ export async function join(options: JoinOptions): Promise<Ring> {
     rendezvous: parts.flatMap((each) => each.rendezvous),
     dropped: Object.assign({}, ...parts.map((each) => each.dropped)),
     linked: (endpoints) => xmpp?.recent.linked(endpoints),
+    invite: async () => xmpp?.invitations?.invite(),
     close: () => {
       for (const each of parts) each.close()
     },
@@ -114,6 +122,13 @@ type Parts = {
   close: () => void
 }
 
+type XmppParts = Parts & {
+  session: XmppSession
+  recent: RecentPeers
+  /** Undefined for who has no account to be a contact of anybody. */
+  invitations: InvitationRendezvous | undefined
+}
+
 /** What each transport can dial, and the best that may come of it. */
 const DIALS: Record<'tab' | 'xmpp' | 'webrtc', { kind: ChannelKind; nearby?: boolean }> = {
   tab: { kind: 'direct', nearby: true },
@@ -135,7 +150,7 @@ function xmppParts(
   hash: string,
   clock: Clock,
   options: JoinOptions,
-): Parts & { session: XmppSession; recent: RecentPeers } {
+): XmppParts {
   const storage = options.storage ?? pageStorage()
   const session = new XmppSession({
     service: xmpp.service,
@@ -156,14 +171,28 @@ function xmppParts(
     : undefined
   const transports: Transport[] = webrtc ? [relay, webrtc] : [relay]
   const recent = new RecentPeers({ stanzas: session, namespaceHash: hash, storage, clock, timeOfDay: Date.now })
+  const invitations =
+    xmpp.jid === undefined
+      ? undefined
+      : new InvitationRendezvous({
+          stanzas: session,
+          namespaceHash: hash,
+          storage,
+          clock,
+          random: cryptoRandom,
+          account: xmpp.jid,
+          invitation: options.invitation,
+        })
   const rendezvous: Rendezvous[] = [
     recent,
     new PresenceRendezvous(session, hash),
     new RoomRendezvous({ stanzas: session, namespaceHash: hash, clock, random: cryptoRandom, rooms: xmpp.rooms }),
+    ...(invitations ? [invitations] : []),
   ]
   return {
     session,
     recent,
+    invitations,
     transports,
     rendezvous,
     dropped: { relay, signalling, reflection, session, ...(webrtc ? { webrtc } : {}) },

@@ -10,7 +10,7 @@ import type { Rendezvous, Transport, TurnClock } from '../ports.ts'
 import type { XmppSession } from '../xmpp/session.ts'
 import { Driver } from './driver.ts'
 import { pageEvents } from './page-events.ts'
-import type { Milestones, PeerEvent, PeerInfo, Ring, RingEvents, ServiceState, Snapshot } from './ring.ts'
+import type { Invitation, Milestones, PeerEvent, PeerInfo, Ring, RingEvents, ServiceState, Snapshot } from './ring.ts'
 
 /** One data channel message of this size with its headers is within what every browser takes (64 KiB). */
 export const MAX_MESSAGE_BYTES = 65_536
@@ -30,6 +30,8 @@ export type JoinedRingParts = {
   dropped: Record<string, { readonly dropped: ReadonlyMap<string, number> }>
   /** Told of each link that stands, with the endpoints that the peer has named. */
   linked: (endpoints: readonly Endpoint[]) => void
+  /** What names us in a link, if we have an account to be named by. */
+  invite: () => Promise<Invitation | undefined>
   close: () => void
 }
 
@@ -127,6 +129,10 @@ export class JoinedRing implements Ring {
     this.check(data)
     const failure = await this.driver.broadcast(data.slice())
     if (failure) throw errorOf(failure, this.address)
+  }
+
+  invite(): Promise<Invitation | undefined> {
+    return this.parts.invite()
   }
 
   snapshot(): Snapshot {
