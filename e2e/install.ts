@@ -20,6 +20,7 @@ const PROGRAMS: Program[] = [
     ? { path: chosen, use: 'the browser that CHROMIUM names' }
     : { path: CHROMIUM, package: 'chromium', use: 'the browser; CHROMIUM=<path> names another one' },
   { path: 'prosody', package: 'prosody', use: 'an XMPP server that others wrote' },
+  { path: '/usr/sbin/ejabberdctl', package: 'ejabberd', use: 'another one, which federates with the first' },
 ]
 
 /** Packages whose programs are services ask this file whether they may start, and must not: tests start their own. */
