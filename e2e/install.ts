@@ -25,6 +25,7 @@ const PROGRAMS: Program[] = [
   { path: 'ip', package: 'iproute2', use: 'the network namespaces of the lab' },
   { path: 'tc', package: 'iproute2', use: 'the distances in the lab' },
   { path: 'nft', package: 'nftables', use: 'the NATs of the lab' },
+  { path: '/usr/sbin/ejabberdctl', package: 'ejabberd', use: 'another one, which federates with the first' },
 ]
 
 /** Packages whose programs are services ask this file whether they may start, and must not: tests start their own. */

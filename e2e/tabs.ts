@@ -1,6 +1,6 @@
 /**
  * Tabs: what a person sees and does in the app, and what a debugger reads of it. The `app` fixture is one server of the
- * app for all tests of a file, with the embedded XMPP service.
+ * app for all tests of a file, with the embedded XMPP service. Tabs of its `context` meet as those of different browsers do.
  */
 import { type BrowserContext, test as base, expect, type Locator, type Page } from '@playwright/test'
 import type { Address } from '../src/overlay/address.ts'
@@ -10,10 +10,22 @@ import { type AppServer, startAppServer } from './app-server.ts'
 /** A guess: ten tabs on two busy cores take 3 s. */
 export const FORMED = { timeout: 30_000, intervals: [50] }
 
+type TestFixtures = {
+  /** Whether tabs of one context find each other without a server, and so never use XMPP or WebRTC between them. */
+  localTabs: boolean
+}
 type WorkerFixtures = { app: AppServer }
 
-// biome-ignore lint/complexity/noBannedTypes: Playwright's word for "no fixtures of a test's own".
-export const test = base.extend<{}, WorkerFixtures>({
+export const test = base.extend<TestFixtures, WorkerFixtures>({
+  localTabs: [false, { option: true }],
+  context: async ({ context, localTabs }, use) => {
+    if (!localTabs) {
+      await context.addInitScript(() => {
+        delete (window as { BroadcastChannel?: unknown }).BroadcastChannel
+      })
+    }
+    await use(context)
+  },
   app: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the wanted fixtures from the pattern.
     async ({}, use) => {

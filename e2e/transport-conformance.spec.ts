@@ -2,6 +2,8 @@
 import { expect } from '@playwright/test'
 import { test } from './tabs.ts'
 
+test.use({ localTabs: true })
+
 test('every transport passes every conformance case in Chromium, and leaves no connection behind', async ({
   app,
   page,
@@ -9,7 +11,7 @@ test('every transport passes every conformance case in Chromium, and leaves no c
   await page.goto(`${app.url}e2e/conformance-page/index.html`)
   const { verdicts, live } = await page.evaluate(() => window.__conformance)
   expect(verdicts.filter(({ error }) => error !== undefined)).toEqual([])
-  expect(new Set(verdicts.map(({ transport }) => transport))).toEqual(new Set(['xmpp-relay', 'webrtc']))
+  expect(new Set(verdicts.map(({ transport }) => transport))).toEqual(new Set(['xmpp-relay', 'local-tab', 'webrtc']))
   expect(verdicts.length).toBeGreaterThanOrEqual(20)
   expect(live).toBe(0)
 })

@@ -10,6 +10,7 @@ export { type ErrorCode, OvertureError } from './overture-error.ts'
 export { type JoinOptions, join } from './peer/join.ts'
 export { MAX_MESSAGE_BYTES } from './peer/joined-ring.ts'
 export type {
+  Invitation,
   Milestones,
   PeerEvent,
   PeerInfo,

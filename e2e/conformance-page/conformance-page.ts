@@ -5,6 +5,7 @@
 import { endpointOf } from '../../src/overlay/endpoint.ts'
 import { JingleSignalling } from '../../src/signalling/jingle-signalling.ts'
 import { CONFORMANCE_CASES, type TransportPair } from '../../src/transport/conformance.ts'
+import { LocalTabTransport } from '../../src/transport/local-tab.ts'
 import { WebrtcTransport } from '../../src/transport/webrtc.ts'
 import { XmppRelay } from '../../src/transport/xmpp-relay.ts'
 import { StanzaExchange, timerClock } from '../../src/xmpp/stanza-exchange.ts'
@@ -36,6 +37,11 @@ function relayPair(): TransportPair {
   const exchange = new StanzaExchange()
   const relay = (jid: string) => new XmppRelay(exchange.connect(jid), timerClock, Math.random)
   return { a: relay('a@example.org/1'), b: relay('b@example.org/1'), nowhere: nobody('xmpp') }
+}
+
+function localTabPair(): TransportPair {
+  const tab = () => new LocalTabTransport(timerClock, Math.random)
+  return { a: tab(), b: tab(), nowhere: endpointOf('tab', 'nobodynobodynobo') }
 }
 
 function nobody(scheme: string) {
@@ -81,7 +87,11 @@ async function liveConnections(): Promise<number> {
 }
 
 async function judgeAll() {
-  const verdicts = [...(await judge('xmpp-relay', relayPair)), ...(await judge('webrtc', webrtcPair))]
+  const verdicts = [
+    ...(await judge('xmpp-relay', relayPair)),
+    ...(await judge('local-tab', localTabPair)),
+    ...(await judge('webrtc', webrtcPair)),
+  ]
   return { verdicts, live: await liveConnections() }
 }
 

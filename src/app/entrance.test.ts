@@ -101,3 +101,43 @@ test('a ring that arrives after closing is left', async () => {
   expect(ring.left).toBe(true)
   expect(entrance.state.name).toBe('closed')
 })
+
+test('another tab of this browser lets it in without the service, and the wait for one ends with the wait', async () => {
+  const ring = new FakeWorld().add(0)
+  const join = vi.fn((_: XmppOptions, { serviceMayBeAway }: { serviceMayBeAway: boolean }) =>
+    serviceMayBeAway ? Promise.resolve<Ring>(ring) : Promise.reject(down),
+  )
+  const leave = vi.fn()
+  let met = () => {}
+  const lobby = vi.fn((whenMet: () => void) => {
+    met = whenMet
+    return leave
+  })
+  const entrance = new Entrance(join, xmpp, () => {}, lobby)
+  entrance.start()
+  await vi.advanceTimersByTimeAsync(0)
+  expect(lobby).toHaveBeenCalledTimes(1)
+  expect(leave).not.toHaveBeenCalled()
+  entrance.tryNow()
+  expect(leave).toHaveBeenCalledTimes(1)
+  await vi.advanceTimersByTimeAsync(0)
+  expect(entrance.state.name).toBe('waiting')
+  met()
+  expect(leave).toHaveBeenCalledTimes(2)
+  await vi.advanceTimersByTimeAsync(0)
+  expect(entrance.state).toEqual({ name: 'inside', ring })
+})
+
+test('nobody is waited for who closes the page', async () => {
+  const leave = vi.fn()
+  const entrance = new Entrance(
+    () => Promise.reject(down),
+    xmpp,
+    () => {},
+    () => leave,
+  )
+  entrance.start()
+  await vi.advanceTimersByTimeAsync(0)
+  entrance.close()
+  expect(leave).toHaveBeenCalledTimes(1)
+})

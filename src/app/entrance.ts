@@ -5,6 +5,7 @@
  *     |   ^  \--refused--> refused --tryNow/use--> signing-in
  *     |   |
  *     +-- waiting (retryable; the delay doubles) --deadline/tryNow/use--> signing-in
+ *            \--another tab of this browser is in the space, or waits as we do--> signing-in, if need be without the service
  *
  *   any --close--> closed
  */
@@ -18,7 +19,10 @@ const LAST_DELAY_MS = 30_000
 const JITTER_SHARE = 0.3
 
 export type XmppOptions = { service: string; domain?: string; jid?: string; password?: string }
-export type Join = (xmpp: XmppOptions) => Promise<Ring>
+/** `serviceMayBeAway`: a ring of this browser's tabs will do until the service is back. */
+export type Join = (xmpp: XmppOptions, options: { serviceMayBeAway: boolean }) => Promise<Ring>
+/** Calls `met` when another tab of this browser is there; returns what ends the wait. */
+export type Lobby = (met: () => void) => () => void
 
 export type EntranceState =
   | { name: 'signing-in'; attempt: number; error: Error | undefined }
@@ -32,14 +36,17 @@ export class Entrance {
   xmpp: XmppOptions
   readonly #join: Join
   readonly #onChange: () => void
+  readonly #lobby: Lobby
+  #leaveLobby = () => {}
   #timer: ReturnType<typeof setTimeout> | undefined
   /** Rises with each attempt, so that an attempt that was overtaken is let go of. */
   #incarnation = 0
 
-  constructor(join: Join, xmpp: XmppOptions, onChange: () => void) {
+  constructor(join: Join, xmpp: XmppOptions, onChange: () => void, lobby: Lobby = () => () => {}) {
     this.#join = join
     this.xmpp = xmpp
     this.#onChange = onChange
+    this.#lobby = lobby
   }
 
   start(): void {
@@ -62,16 +69,18 @@ export class Entrance {
 
   close(): void {
     clearTimeout(this.#timer)
+    this.#leaveLobby()
     this.#incarnation++
     this.state = { name: 'closed' }
   }
 
   /** `error` is what stopped the attempt before, to be shown until this one is decided. */
-  #attempt(attempt: number, error?: Error): void {
+  #attempt(attempt: number, error?: Error, serviceMayBeAway = false): void {
     clearTimeout(this.#timer)
+    this.#leaveLobby()
     const incarnation = ++this.#incarnation
     this.#become({ name: 'signing-in', attempt, error })
-    this.#join(this.xmpp).then(
+    this.#join(this.xmpp, { serviceMayBeAway }).then(
       (ring) => {
         if (incarnation !== this.#incarnation) void ring.leave()
         else this.#become({ name: 'inside', ring })
@@ -90,6 +99,7 @@ export class Entrance {
     }
     const delayMs = Math.min(FIRST_DELAY_MS * 2 ** attempt, LAST_DELAY_MS) * (1 - JITTER_SHARE * Math.random())
     this.#timer = setTimeout(() => this.#attempt(attempt + 1, error), delayMs)
+    this.#leaveLobby = this.#lobby(() => this.#attempt(attempt + 1, error, true))
     this.#become({ name: 'waiting', attempt: attempt + 1, error, retryAtMs: Date.now() + delayMs })
   }
 

@@ -10,8 +10,9 @@ import './sign-in.ts'
 import './space-form.ts'
 import './space-view.ts'
 import { OvertureError } from '../overture-error.ts'
-import { join } from '../peer/join.ts'
+import { type JoinOptions, join } from '../peer/join.ts'
 import type { Snapshot } from '../peer/ring.ts'
+import { waitForTab } from '../peer/tab-lobby.ts'
 import { appStyle } from './app-style.ts'
 import { followColorScheme } from './color-scheme.ts'
 import { Entrance, type XmppOptions } from './entrance.ts'
@@ -19,7 +20,7 @@ import { panelStyle } from './panel-style.ts'
 import { keepChosenName, loadName } from './person-name.ts'
 import { loadServiceConfig, type ServiceConfig } from './service-config.ts'
 import { Space } from './space.ts'
-import { encodeSpaceLink, newSecret, parseSpaceLink, type SpaceLink } from './space-link.ts'
+import { encodeSpaceLink, isCarriable, newSecret, parseSpaceLink, type SpaceLink } from './space-link.ts'
 
 declare global {
   interface Window {
@@ -160,9 +161,10 @@ export class OvertureApp extends LitElement {
 
   #enter(link: SpaceLink): void {
     const entrance = new Entrance(
-      (xmpp) => join({ namespace: link.namespace, secret: link.secret, xmpp }),
+      (xmpp, options) => join({ ...joinOptionsOf(link), xmpp, ...options }),
       this.account ?? serviceOf(link, this.#config),
       () => this.#entranceChanged(link, entrance),
+      (met) => waitForTab(link, met),
     )
     this.page = { name: 'entrance', link, entrance }
     entrance.start()
@@ -174,7 +176,19 @@ export class OvertureApp extends LitElement {
       const space = new Space(state.ring, loadName(), this.#changed)
       window.__overture = { snapshot: () => space.snapshot() }
       this.page = { name: 'space', link, space }
+      void this.#nameInviter(link, space)
     }
+    this.#changed()
+  }
+
+  /** With an account of our own, the link to share names us, so that whoever follows it becomes our contact. */
+  async #nameInviter(link: SpaceLink, space: Space): Promise<void> {
+    const invitation = await space.ring.invite()
+    if (invitation === undefined || this.page.name !== 'space' || this.page.space !== space) return
+    const naming = { ...link, invitation }
+    // Some addresses, such as those with an IPv6 domain, fit into no link, which is good without them, too.
+    if (!isCarriable(naming)) return
+    history.replaceState(history.state, '', encodeSpaceLink(naming))
     this.#changed()
   }
 
@@ -223,6 +237,14 @@ export class OvertureApp extends LitElement {
   }
 
   readonly #rename = ({ detail }: CustomEvent<string>) => keepChosenName(detail)
+}
+
+function joinOptionsOf({
+  namespace,
+  secret,
+  invitation,
+}: SpaceLink): Pick<JoinOptions, 'namespace'> & Partial<JoinOptions> {
+  return { namespace, secret, ...(invitation === undefined ? {} : { invitation }) }
 }
 
 /** The link's word first: its people meet there. */

@@ -5,7 +5,7 @@
  */
 import { type Address, fractionOf, parseAddress } from '../overlay/address.ts'
 import { OvertureError } from '../overture-error.ts'
-import type { PeerInfo, Ring, RingEvents, RingState, ServiceState, Snapshot } from '../peer/ring.ts'
+import type { Invitation, PeerInfo, Ring, RingEvents, RingState, ServiceState, Snapshot } from '../peer/ring.ts'
 import type { ChannelKind } from '../ports.ts'
 
 type Listeners = { [K in keyof RingEvents]: Set<(value: RingEvents[K]) => void> }
@@ -43,6 +43,7 @@ export class FakeRing implements Ring {
   state: RingState = 'alone'
   service: ServiceState = { name: 'online', jid: 'someone@localhost/tab' }
   left = false
+  invitation: Invitation | undefined
   readonly #world: FakeWorld
   readonly #listeners: Listeners = { message: new Set(), peer: new Set(), state: new Set(), service: new Set() }
 
@@ -92,6 +93,10 @@ export class FakeRing implements Ring {
   setService(service: ServiceState): void {
     this.service = service
     this.emit('service', service)
+  }
+
+  async invite(): Promise<Invitation | undefined> {
+    return this.invitation
   }
 
   snapshot(): Snapshot {

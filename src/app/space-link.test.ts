@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { OvertureError } from '../overture-error.ts'
-import { encodeSpaceLink, isService, newSecret, parseSpaceLink, whatIsWrongWithName } from './space-link.ts'
+import {
+  encodeSpaceLink,
+  isCarriable,
+  isService,
+  newSecret,
+  parseSpaceLink,
+  whatIsWrongWithName,
+} from './space-link.ts'
 
 const names = fc
   .string({ unit: 'grapheme', minLength: 1, maxLength: 40 })
@@ -9,11 +16,19 @@ const names = fc
 const domains = fc.domain()
 const services = fc.webUrl({ validSchemes: ['ws', 'wss'] }).filter(isService)
 
+const invitations = fc.record({
+  inviter: fc.tuple(fc.stringMatching(/^[a-z0-9._-]{1,20}$/), domains).map((parts) => parts.join('@')),
+  token: fc.stringMatching(/^[\w-]{1,40}$/),
+})
+
 test('a link read back is the link that was written', () => {
+  const link = fc.record(
+    { namespace: names, secret: names, service: services, domain: domains, invitation: invitations },
+    { requiredKeys: ['namespace', 'secret'] },
+  )
   fc.assert(
-    fc.property(names, names, fc.option(services), fc.option(domains), (namespace, secret, service, domain) => {
-      const link = { namespace, secret, ...(service ? { service } : {}), ...(domain ? { domain } : {}) }
-      expect(parseSpaceLink(encodeSpaceLink(link))).toEqual(link)
+    fc.property(link, (written) => {
+      expect(parseSpaceLink(encodeSpaceLink(written))).toEqual(written)
     }),
   )
 })
@@ -32,7 +47,9 @@ test('no fragment makes the reader throw', () => {
   const hostile = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 400 }),
     fc
-      .array(fc.tuple(fc.constantFrom('n', 'k', 's', 'd', 'x', ''), fc.string({ unit: 'binary', maxLength: 60 })))
+      .array(
+        fc.tuple(fc.constantFrom('n', 'k', 's', 'd', 'i', 't', 'x', ''), fc.string({ unit: 'binary', maxLength: 60 })),
+      )
       .map((fields) => `#${fields.map(([key, value]) => `${key}=${value}`).join('&')}`),
     fc.string({ unit: fc.constantFrom('%', 'F', 'f', '8', '0', 'n', '=', '&', '#') }),
   )
@@ -58,6 +75,13 @@ test.each([
   ['#n=chess&k=a&s=https://example.org', 'the XMPP service that it gives has no usable address'],
   ['#n=chess&k=a&s=wss://me:secret@example.org/', 'the XMPP service that it gives has no usable address'],
   ['#n=chess&k=a&d=a%20b', 'the XMPP domain that it gives is not a domain'],
+  ['#n=chess&k=a&i=romeo@example.org', 'it has lost half of its invitation'],
+  ['#n=chess&k=a&t=abc', 'it has lost half of its invitation'],
+  ['#n=chess&k=a&i=romeo&t=abc', 'its invitation is damaged'],
+  ['#n=chess&k=a&i=@example.org&t=abc', 'its invitation is damaged'],
+  ['#n=chess&k=a&i=romeo@example.org/tab&t=abc', 'its invitation is damaged'],
+  ['#n=chess&k=a&i=ro%20meo@example.org&t=abc', 'its invitation is damaged'],
+  ['#n=chess&k=a&i=romeo@example.org&t=a%20b', 'its invitation is damaged'],
   [`#n=${'x'.repeat(81)}&k=a`, 'the name of the space has more than 80 letters'],
   [`#n=${'x'.repeat(100_000)}&k=a`, 'it is too long'],
 ])('the sentence about %.40s says why', (fragment, why) => {
@@ -74,4 +98,11 @@ test('each new space has a key of its own, safe in a URL', () => {
   const secrets = new Set(Array.from({ length: 100 }, newSecret))
   expect(secrets.size).toBe(100)
   for (const secret of secrets) expect(secret).toMatch(/^[\w-]{22}$/)
+})
+
+test('an inviter that no link may carry is refused when the link is made', () => {
+  const invitation = { inviter: 'romeo', token: 'a' }
+  const link = { namespace: 'chess', secret: 'a', invitation }
+  expect(() => encodeSpaceLink(link)).toThrow('not an XMPP account')
+  expect(isCarriable(link)).toBe(false)
 })

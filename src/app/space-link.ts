@@ -3,11 +3,13 @@
  *
  * Everything sits in the URL's fragment, which browsers never send to a server (RFC 3986 §3.5):
  *
- *   #n=<namespace>&k=<secret>&s=<XMPP service>&d=<XMPP domain>
+ *   #n=<namespace>&k=<secret>&s=<XMPP service>&d=<XMPP domain>&i=<inviter's JID>&t=<inviter's token>
  *
- * `n` and `k` are the space; `s` and `d` say where its people meet and may be missing. Unknown fields are ignored.
+ * `n` and `k` are the space; `s` and `d` say where its people meet and may be missing; `i` and `t` say who gave the link
+ * away and may be missing together. Unknown fields are ignored.
  */
 import { OvertureError } from '../overture-error.ts'
+import type { Invitation } from '../peer/ring.ts'
 
 /** A guess: longer than any name that somebody reads to the end. */
 export const MAX_NAMESPACE_LENGTH = 80
@@ -17,8 +19,19 @@ export const MAX_SECRET_LENGTH = 128
 export const MAX_SERVICE_LENGTH = 512
 /** RFC 1035 §2.3.4. */
 export const MAX_DOMAIN_LENGTH = 255
+/** A guess, well above real accounts. */
+export const MAX_INVITER_LENGTH = 512
+/** A guess: four times what an inviter makes. */
+export const MAX_TOKEN_LENGTH = 128
 /** Each character of a field may take nine in percent-encoded UTF-8. */
-const MAX_FRAGMENT_LENGTH = 9 * (MAX_NAMESPACE_LENGTH + MAX_SECRET_LENGTH + MAX_SERVICE_LENGTH + MAX_DOMAIN_LENGTH)
+const MAX_FRAGMENT_LENGTH =
+  9 *
+  (MAX_NAMESPACE_LENGTH +
+    MAX_SECRET_LENGTH +
+    MAX_SERVICE_LENGTH +
+    MAX_DOMAIN_LENGTH +
+    MAX_INVITER_LENGTH +
+    MAX_TOKEN_LENGTH)
 /** 128 bits: nobody guesses it. */
 const SECRET_BYTES = 16
 
@@ -27,19 +40,36 @@ export type SpaceLink = {
   secret: string
   service?: string
   domain?: string
+  invitation?: Invitation
+}
+
+/** Whether `encodeSpaceLink` takes it. */
+export function isCarriable(link: SpaceLink): boolean {
+  return whatIsWrongWith(link) === undefined
 }
 
 /** Returns the fragment with its `#`. Throws an OvertureError for a name or service that no link may carry. */
 export function encodeSpaceLink(link: SpaceLink): string {
-  const wrong = whatIsWrongWithName(link.namespace)
-  if (wrong !== undefined) throw OvertureError.badNamespace(wrong)
-  if (!isPlainText(link.secret, MAX_SECRET_LENGTH)) throw OvertureError.badNamespace('its key is unusable')
-  if (link.service !== undefined && !isService(link.service)) throw OvertureError.badService(link.service)
-  if (link.domain !== undefined && !isDomain(link.domain)) throw OvertureError.badService(link.domain)
+  const wrong = whatIsWrongWith(link)
+  if (wrong !== undefined) throw wrong
   const fields = new URLSearchParams({ n: link.namespace, k: link.secret })
   if (link.service !== undefined) fields.set('s', link.service)
   if (link.domain !== undefined) fields.set('d', link.domain)
+  if (link.invitation !== undefined) {
+    fields.set('i', link.invitation.inviter)
+    fields.set('t', link.invitation.token)
+  }
   return `#${fields}`
+}
+
+function whatIsWrongWith({ namespace, secret, service, domain, invitation }: SpaceLink): OvertureError | undefined {
+  const wrong = whatIsWrongWithName(namespace)
+  if (wrong !== undefined) return OvertureError.badNamespace(wrong)
+  if (!isPlainText(secret, MAX_SECRET_LENGTH)) return OvertureError.badNamespace('its key is unusable')
+  if (service !== undefined && !isService(service)) return OvertureError.badService(service)
+  if (domain !== undefined && !isDomain(domain)) return OvertureError.badService(domain)
+  if (invitation !== undefined && !isInvitation(invitation)) return OvertureError.badAccount(invitation.inviter)
+  return undefined
 }
 
 /** Reads a fragment, with or without its `#`. Never throws, whatever the text. */
@@ -47,7 +77,7 @@ export function parseSpaceLink(fragment: string): SpaceLink | OvertureError {
   const text = fragment.startsWith('#') ? fragment.slice(1) : fragment
   if (text.length > MAX_FRAGMENT_LENGTH) return OvertureError.badLink('it is too long')
   const fields = new URLSearchParams(text)
-  for (const field of ['n', 'k', 's', 'd']) {
+  for (const field of ['n', 'k', 's', 'd', 'i', 't']) {
     if (fields.getAll(field).length > 1) return OvertureError.badLink('it says the same thing twice')
   }
   const namespace = fields.get('n')
@@ -65,11 +95,16 @@ export function parseSpaceLink(fragment: string): SpaceLink | OvertureError {
   if (domain !== undefined && !isDomain(domain)) {
     return OvertureError.badLink('the XMPP domain that it gives is not a domain')
   }
+  const [inviter, token] = [fields.get('i'), fields.get('t')]
+  if ((inviter === null) !== (token === null)) return OvertureError.badLink('it has lost half of its invitation')
+  const invitation = inviter === null || token === null ? undefined : { inviter, token }
+  if (invitation !== undefined && !isInvitation(invitation)) return OvertureError.badLink('its invitation is damaged')
   return {
     namespace,
     secret,
     ...(service === undefined ? {} : { service }),
     ...(domain === undefined ? {} : { domain }),
+    ...(invitation === undefined ? {} : { invitation }),
   }
 }
 
@@ -102,6 +137,14 @@ export function isService(text: string): boolean {
 
 export function isDomain(text: string): boolean {
   return text.length <= MAX_DOMAIN_LENGTH && /^[\p{L}\p{N}]([\p{L}\p{N}.-]*[\p{L}\p{N}])?$/u.test(text)
+}
+
+/** A bare JID, as far as a page can tell (RFC 7622 §3.3: what the local part may not have), and a token. */
+function isInvitation({ inviter, token }: Invitation): boolean {
+  if (!isPlainText(inviter, MAX_INVITER_LENGTH) || !/^[\w-]+$/.test(token) || token.length > MAX_TOKEN_LENGTH)
+    return false
+  const at = inviter.indexOf('@')
+  return /^[^\s"&'/:<>@]+$/.test(inviter.slice(0, Math.max(0, at))) && isDomain(inviter.slice(at + 1))
 }
 
 /** U+FFFD is what damaged percent-encoding decodes to; bidi controls would make a name look like another. */

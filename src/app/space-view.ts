@@ -31,6 +31,7 @@ export class SpaceView extends LitElement {
   declare version: number
   declare audience: Audience
   declare pane: 'talk' | 'people'
+  #reason = 'The XMPP service is away.'
 
   constructor() {
     super()
@@ -93,11 +94,20 @@ export class SpaceView extends LitElement {
   }
 
   #renderService() {
-    if (this.space.service.name === 'online') return nothing
-    return html`<p class="calm" role="status" data-testid="service-banner">
-      The XMPP service is away. ${this.space.people.length === 0 ? 'Others cannot find you until it is back' : 'The ring goes on without it'};
-      reconnecting.
-    </p>`
+    const { service, people } = this.space
+    if (service.name === 'online') return nothing
+    const others = people.length === 0 ? 'Others cannot find you until it is back' : 'The ring goes on without it'
+    // Who has never been signed in needs to know what stands in the way.
+    const sentence = this.space.hasSignedIn
+      ? `The XMPP service is away. ${others}; reconnecting.`
+      : `${this.#whyAway(service.reason)} Until it lets us in, only tabs of this browser meet here.`
+    return html`<p class="calm" role="status" data-testid="service-banner">${sentence}</p>`
+  }
+
+  /** The reason does not change while one more attempt is under way. */
+  #whyAway(reason: string): string {
+    if (reason !== 'connecting') this.#reason = reason
+    return this.#reason
   }
 
   #renderPaneButton(pane: 'talk' | 'people', label: string) {

@@ -81,6 +81,11 @@ export class Space {
     return this.#people.list(this.name)
   }
 
+  /** Whether the XMPP service has ever let us in. */
+  get hasSignedIn(): boolean {
+    return this.ring.snapshot().milestones.reflectionMs !== undefined
+  }
+
   nameOf(address: Address): string {
     return address === this.ring.address ? this.name : this.#people.nameOf(address, this.name)
   }

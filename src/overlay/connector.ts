@@ -206,7 +206,7 @@ export class Connector {
 
   private dial(address: Address, role: RoleBits, endpoints: readonly Endpoint[]): void {
     if (this.linker.isDialling(address)) return
-    const endpoint = firstContact(this.core.config.transports, endpoints)
+    const endpoint = firstContact(this.core, endpoints)
     if (endpoint) this.linker.dial(endpoint, address, role)
     else this.core.count('connect: no endpoint that we can dial')
   }
@@ -242,12 +242,12 @@ export class Connector {
 
 /** The endpoint to dial first, by the order of our transports. */
 export function firstContact(
-  transports: readonly { scheme: string }[],
+  core: Pick<NodeCore, 'config' | 'shows'>,
   endpoints: readonly Endpoint[],
 ): Endpoint | undefined {
-  for (const { scheme } of transports) {
+  for (const { scheme, nearby } of core.config.transports) {
     const endpoint = endpoints.find((candidate) => schemeOf(candidate) === scheme)
-    if (endpoint) return endpoint
+    if (endpoint && (!nearby || core.shows(endpoint))) return endpoint
   }
   return undefined
 }

@@ -1,9 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { nodeAddress } from './address.ts'
+import { ConnectionTable } from './connection-table.ts'
 import type { Effect } from './effects.ts'
 import { endpointOf } from './endpoint.ts'
+import { LeafOverlord } from './leaf-overlord.ts'
+import type { Linker } from './linker.ts'
 import { Node } from './node.ts'
+import { nodeConfig } from './node-config.ts'
+import type { NodeCore } from './node-core.ts'
 import { seededRandom } from './seeded-random.ts'
+import { connect } from './test-ring.ts'
 
 function makeNode(): Node {
   const transports = [{ scheme: 'xmpp', kind: 'relay' as const }]
@@ -95,5 +101,46 @@ describe('candidates', () => {
       node.handle({ type: 'candidate-appeared', endpoint: endpointOf('xmpp', `peer${index}`), elder: false }, 0)
     }
     expect(node.counters.get('candidate: too many')).toBe(10)
+  })
+})
+
+describe('a node whose ring is whole', () => {
+  /** Of so many linked all to all; returns when the node first dials the stranger that appeared. */
+  function askedAfterMs(nodes: number, elder: boolean): number | undefined {
+    const at = (place: number) => nodeAddress(new Uint8Array(20).fill(place))
+    const table = new ConnectionTable(at(0))
+    for (let index = 1; index < nodes; index++) connect(table, at(2 * index))
+    const config = nodeConfig({
+      address: at(0),
+      incarnation: 1,
+      namespace: 'd'.repeat(40),
+      transports: [{ scheme: 'xmpp', kind: 'relay' }],
+    })
+    // What a leaf overlord touches of a node, and no more.
+    const core = { config, table, nowMs: 0, endpoints: [], random: () => 0.5, count: () => undefined }
+    let dialledAtMs: number | undefined
+    const dial = () => {
+      dialledAtMs ??= core.nowMs
+    }
+    const overlord = new LeafOverlord(
+      core as unknown as NodeCore,
+      { dial, isDialling: () => false } as unknown as Linker,
+    )
+    overlord.review(true)
+    overlord.appeared(endpointOf('xmpp', 'stranger'), elder)
+    while (dialledAtMs === undefined && overlord.deadlineMs !== undefined && core.nowMs < 20_000) {
+      core.nowMs = overlord.deadlineMs
+      overlord.wake()
+    }
+    return dialledAtMs
+  }
+
+  test('gives newcomers time to join by themselves', () => {
+    expect(askedAfterMs(2, false)).toBeGreaterThanOrEqual(2_000)
+  })
+
+  test('asks an elder soon where the ring is small, because it is the newcomer there', () => {
+    expect(askedAfterMs(2, true)).toBeLessThanOrEqual(200)
+    expect(askedAfterMs(5, true)).toBeLessThanOrEqual(400)
   })
 })

@@ -27,6 +27,11 @@ const SUSPECT_MS = 1_000
 const LEAF_KEPT_MS = 5_000
 /** How many of a ring's nodes dial a stranger that appeared: enough that one of them gets through. A guess. */
 const PROBES_PER_STRANGER = 3
+/**
+ * An elder joins nobody by itself, so a ring that is smaller than this asks it the sooner, the smaller it is: tabs of one
+ * browser are a ring before they have signed in, and are the newcomers to everybody else. A guess.
+ */
+const AS_SLOW_FOR_ELDERS_NODES = 100
 
 type Candidate = { endpoint: Endpoint; dialAfterMs: number }
 
@@ -68,6 +73,10 @@ export class LeafOverlord {
     return this.candidates.size
   }
 
+  shows(endpoint: Endpoint): boolean {
+    return this.candidates.has(endpoint)
+  }
+
   appeared(endpoint: Endpoint, elder: boolean): void {
     if (this.core.endpoints.includes(endpoint)) return
     if (!this.core.config.transports.some(({ scheme }) => scheme === schemeOf(endpoint))) {
@@ -81,7 +90,7 @@ export class LeafOverlord {
     const dialAfterMs = this.core.nowMs + (elder ? 0 : this.profile.newcomerGraceMs)
     this.candidates.set(endpoint, { endpoint, dialAfterMs })
     if (this.settled) {
-      this.noteStranger(endpoint)
+      this.noteStranger(endpoint, elder)
       return
     }
     if (!this.profile.dialsOnAppearance) {
@@ -146,11 +155,15 @@ export class LeafOverlord {
     }
   }
 
-  private noteStranger(endpoint: Endpoint): void {
+  private noteStranger(endpoint: Endpoint, elder: boolean): void {
     const { strangerProbeMs } = this.profile
     if (strangerProbeMs === undefined) return
     this.strangers.add(endpoint)
-    this.strangerProbeAtMs ??= this.core.nowMs + this.fuzzy(strangerProbeMs)
+    if (!elder && this.strangerProbeAtMs !== undefined) return
+    const size = this.core.table.estimateSize(this.core.config.perSide)
+    const share = elder ? Math.min(1, size / AS_SLOW_FOR_ELDERS_NODES) : 1
+    const probeAtMs = this.core.nowMs + this.fuzzy(strangerProbeMs * share)
+    this.strangerProbeAtMs = Math.min(this.strangerProbeAtMs ?? probeAtMs, probeAtMs)
   }
 
   private probeStranger(): void {

@@ -9,8 +9,11 @@ export type NodeConfig = {
   incarnation: number
   /** 40 hex digits: what the outside may know of the overlay's name and secret. */
   namespace: string
-  /** What we can dial, in the order in which a first contact should try; `kind` is the best that may come of it. */
-  transports: readonly { scheme: string; kind: ChannelKind }[]
+  /**
+   * What we can dial, in the order in which a first contact should try; `kind` is the best that may come of it. One that
+   * is `nearby` reaches only those whom rendezvous shows there, whatever endpoints a far node names.
+   */
+  transports: readonly { scheme: string; kind: ChannelKind; nearby?: boolean }[]
   /** Wanted neighbours on each side; all-to-all is certain for up to 2 × perSide + 1 nodes. */
   perSide: number
   profile: TimerProfile

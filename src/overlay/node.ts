@@ -311,6 +311,10 @@ export class Node implements NodeCore {
     return this.parts.packets.sendEncoded(packet, bytes)
   }
 
+  shows(endpoint: Endpoint): boolean {
+    return this.parts.leafOverlord.shows(endpoint)
+  }
+
   statusFor(address: Address): Status {
     return ownStatus(this, address, this.hidden)
   }

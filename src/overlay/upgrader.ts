@@ -129,10 +129,10 @@ export class Upgrader {
     if (!active) return undefined
     let best: Endpoint | undefined
     let bestRank = rankOf(active.kind)
-    for (const { scheme, kind } of this.core.config.transports) {
+    for (const { scheme, kind, nearby } of this.core.config.transports) {
       if (rankOf(kind) >= bestRank || scheme === active.scheme) continue
       const endpoint = connection.endpoints.find((candidate) => hasScheme(candidate, scheme))
-      if (!endpoint) continue
+      if (!endpoint || (nearby && !this.core.shows(endpoint))) continue
       best = endpoint
       bestRank = rankOf(kind)
     }

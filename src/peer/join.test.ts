@@ -38,6 +38,13 @@ async function joined(options: Partial<JoinOptions> = {}): Promise<Ring> {
   return ring
 }
 
+/** Of one browser with the others; with no service unless one is given. */
+async function tabOf(options: Omit<JoinOptions, 'localTabs'>): Promise<Ring> {
+  const ring = await join({ storage: memoryStorage(), localTabs: true, ...options })
+  rings.push(ring)
+  return ring
+}
+
 async function ringOf(count: number, options: Partial<JoinOptions> = {}): Promise<Ring[]> {
   const all = await Promise.all(Array.from({ length: count }, () => joined(options)))
   await vi.waitFor(
@@ -174,6 +181,74 @@ describe('a ring', () => {
     expect(heard).toHaveLength(1)
     expect(reported).toHaveBeenCalledOnce()
     vi.unstubAllGlobals()
+  })
+})
+
+describe('tabs of one browser', () => {
+  test('become a ring without any service', async () => {
+    const all = await Promise.all([1, 2, 3].map(() => tabOf({ namespace: 'tabs/1' })))
+    await vi.waitFor(() => {
+      for (const ring of all) expect([ring.state, ring.peers.size]).toEqual(['connected', 2])
+    })
+    const [first, second] = all as [Ring, Ring]
+    const heard = messagesTo(second)
+    await first.broadcast(bytes('no server'))
+    expect(heard.map(({ data }) => text(data))).toEqual(['no server'])
+    for (const { kind, candidatePair } of first.peers.values()) {
+      expect(kind).toBe('direct')
+      expect(candidatePair).toBeUndefined()
+    }
+    expect(first.snapshot().service).toEqual({
+      name: 'offline',
+      reason: 'This ring uses no XMPP service.',
+      retryAtMs: undefined,
+    })
+  })
+
+  test('take in those who come over the service, and are linked to them by what reaches them', async () => {
+    const namespace = 'tabs and others/1'
+    const tabs = await Promise.all([1, 2].map(() => tabOf({ namespace, xmpp: { service: url } })))
+    await vi.waitFor(() => expect(tabs[0]?.peers.size).toBe(1))
+    const elsewhere = await joined({ namespace })
+    await vi.waitFor(() => expect([...elsewhere.peers.values()].map(({ kind }) => kind)).toEqual(['relay', 'relay']), {
+      timeout: 15_000,
+    })
+    for (const [tab, other] of [tabs, [...tabs].reverse()] as [Ring, Ring][]) {
+      await vi.waitFor(() => expect(tab.peers.get(elsewhere.address)?.kind).toBe('relay'))
+      expect(tab.peers.get(other.address)?.kind).toBe('direct')
+      expect(tab.snapshot().counters['link failed: nobody answers']).toBeUndefined()
+    }
+  })
+
+  test('that opened while the service was down find the others when it is back', async () => {
+    const namespace = 'down at first/1'
+    const later = createXmppService()
+    const earlier = await createXmppService().listen()
+    await earlier.close()
+    const port = Number(new URL(earlier.url).port)
+    const xmpp = { service: `ws://127.0.0.1:${port}/xmpp-websocket`, domain: later.domain }
+    const tabs = await Promise.all([1, 2].map(() => tabOf({ serviceMayBeAway: true, namespace, xmpp })))
+    await vi.waitFor(() => {
+      for (const ring of tabs) expect([ring.state, ring.peers.size]).toEqual(['connected', 1])
+    })
+    expect(tabs[0]?.snapshot().service).toMatchObject({
+      name: 'offline',
+      reason: expect.stringContaining('not answer'),
+    })
+    await later.listen(port)
+    try {
+      const elsewhere = await joined({ namespace, xmpp })
+      await vi.waitFor(() => expect(elsewhere.peers.size).toBe(2), { timeout: 15_000 })
+      await Promise.all([...tabs, elsewhere].map((ring) => ring.leave()))
+    } finally {
+      await later.close()
+    }
+  })
+
+  test('with a wrong password get no ring, however patient they are', async () => {
+    const xmpp = { service: url, jid: `nobody@${service.domain}`, password: 'guess' }
+    const failure = await failureOf(tabOf({ serviceMayBeAway: true, namespace: 'refused/1', xmpp }))
+    expect(failure.code).toBe('wrong-password')
   })
 })
 

@@ -5,12 +5,18 @@
 import { nodeAddress } from '../overlay/address.ts'
 import { Node } from '../overlay/node.ts'
 import { seededRandom } from '../overlay/seeded-random.ts'
-import type { ChannelKind, Rendezvous, Storage, Transport } from '../ports.ts'
+import { OvertureError } from '../overture-error.ts'
+import type { ChannelKind, Clock, Rendezvous, Storage, Transport } from '../ports.ts'
 import { ExternalServices } from '../reflection/external-services.ts'
+import { InvitationRendezvous } from '../rendezvous/invitation.ts'
+import type { Invitation } from '../rendezvous/invitation-proof.ts'
+import { LocalTabs } from '../rendezvous/local-tabs.ts'
 import { PresenceRendezvous } from '../rendezvous/presence.ts'
+import { RecentPeers } from '../rendezvous/recent-peers.ts'
 import { resourceOf } from '../rendezvous/resource.ts'
 import { RoomRendezvous } from '../rendezvous/room.ts'
 import { JingleSignalling } from '../signalling/jingle-signalling.ts'
+import { LocalTabTransport } from '../transport/local-tab.ts'
 import { type Rtc, WebrtcTransport } from '../transport/webrtc.ts'
 import { XmppRelay } from '../transport/xmpp-relay.ts'
 import { realClock } from '../xmpp/real-clock.ts'
@@ -25,7 +31,8 @@ export type JoinOptions = {
   namespace: string
   /** Whoever does not know it does not meet us. */
   secret?: string
-  xmpp: {
+  /** Without it only tabs of this browser are met. */
+  xmpp?: {
     /** `wss://…` or, on this machine, `ws://…`. */
     service: string
     /** The XMPP domain, where it is not the service's host. */
@@ -36,6 +43,18 @@ export type JoinOptions = {
     /** The domain of the service's rooms, where it cannot be found by asking. */
     rooms?: string
   }
+  /**
+   * What the link that we follow says of who invites us: with an account of our own (`xmpp.jid`) we and they become
+   * contacts of each other, which shows each to the other from then on, whatever servers we are at.
+   */
+  invitation?: Invitation
+  /**
+   * Where the service cannot be reached: resolves all the same, with a ring of which only tabs of this browser can be, and
+   * keeps trying. Default false.
+   */
+  serviceMayBeAway?: boolean
+  /** Whether tabs of this browser find each other and are linked without any server. Default: true in a page. */
+  localTabs?: boolean
   /** Wanted neighbours on each side of the ring; up to twice as many and one nodes are linked all to all. Default 2. */
   neighboursPerSide?: number
   /** Where a made account is kept; the page's IndexedDB by default. */
@@ -53,13 +72,93 @@ export async function join(options: JoinOptions): Promise<Ring> {
   const clock = realClock
   const startedMs = clock.now()
   const hash = namespaceHash(options.namespace, options.secret)
+  const wantsTabs = options.localTabs ?? typeof document !== 'undefined'
+  const tabs = wantsTabs && LocalTabTransport.supported ? tabParts(hash, clock) : undefined
+  const xmpp = options.xmpp && xmppParts(options.xmpp, hash, clock, options)
+  const parts = [tabs, xmpp].filter((each) => each !== undefined)
+  const transports = parts.flatMap((each) => each.transports)
+  const node = new Node(
+    {
+      address: nodeAddress(randomBytes(20)),
+      incarnation: randomInteger(),
+      namespace: hash,
+      ...(options.neighboursPerSide === undefined ? {} : { perSide: options.neighboursPerSide }),
+      transports: transports.map(({ scheme }) => ({ scheme, ...DIALS[scheme as keyof typeof DIALS] })),
+    },
+    seededRandom(randomInteger()),
+  )
+  const session = xmpp?.session
+  const ring = new JoinedRing({
+    namespace: options.namespace,
+    clock,
+    startedMs,
+    node,
+    session,
+    transports,
+    rendezvous: parts.flatMap((each) => each.rendezvous),
+    dropped: Object.assign({}, ...parts.map((each) => each.dropped)),
+    linked: (endpoints) => xmpp?.recent.linked(endpoints),
+    invite: async () => xmpp?.invitations?.invite(),
+    close: () => {
+      for (const each of parts) each.close()
+    },
+  })
+  try {
+    await session?.start()
+  } catch (error) {
+    if (options.serviceMayBeAway && error instanceof OvertureError && error.retryable) session?.keepTrying()
+    else {
+      await ring.leave()
+      throw error
+    }
+  }
+  return ring
+}
+
+type Parts = {
+  transports: Transport[]
+  rendezvous: Rendezvous[]
+  dropped: Record<string, { readonly dropped: ReadonlyMap<string, number> }>
+  close: () => void
+}
+
+type XmppParts = Parts & {
+  session: XmppSession
+  recent: RecentPeers
+  /** Undefined for who has no account to be a contact of anybody. */
+  invitations: InvitationRendezvous | undefined
+}
+
+/** What each transport can dial, and the best that may come of it. */
+const DIALS: Record<'tab' | 'xmpp' | 'webrtc', { kind: ChannelKind; nearby?: boolean }> = {
+  tab: { kind: 'direct', nearby: true },
+  xmpp: { kind: 'relay' },
+  webrtc: { kind: 'direct' },
+}
+
+/** What meets and links the tabs of this browser. */
+function tabParts(hash: string, clock: Clock): Parts {
+  const tab = new LocalTabTransport(clock, cryptoRandom)
+  const { endpoint } = tab
+  const rendezvous = [new LocalTabs({ namespaceHash: hash, endpoint, clock })]
+  return { transports: [tab], rendezvous, dropped: { tab }, close: () => tab.close() }
+}
+
+/** What meets and links those who can be reached through an XMPP service. */
+function xmppParts(
+  xmpp: NonNullable<JoinOptions['xmpp']>,
+  hash: string,
+  clock: Clock,
+  options: JoinOptions,
+): XmppParts {
+  const storage = options.storage ?? pageStorage()
   const session = new XmppSession({
-    service: options.xmpp.service,
-    ...(options.xmpp.domain === undefined ? {} : { domain: options.xmpp.domain }),
-    ...(options.xmpp.jid === undefined ? {} : { jid: options.xmpp.jid }),
-    ...(options.xmpp.password === undefined ? {} : { password: options.xmpp.password }),
+    service: xmpp.service,
+    ...(xmpp.domain === undefined ? {} : { domain: xmpp.domain }),
+    ...(xmpp.jid === undefined ? {} : { jid: xmpp.jid }),
+    ...(xmpp.password === undefined ? {} : { password: xmpp.password }),
     resource: resourceOf(hash, cryptoRandom),
-    storage: options.storage ?? pageStorage(),
+    storage,
     random: cryptoRandom,
     clock,
   })
@@ -71,33 +170,29 @@ export async function join(options: JoinOptions): Promise<Ring> {
     ? new WebrtcTransport({ signalling, reflection, clock, ...(options.rtc ? { rtc: options.rtc } : {}) })
     : undefined
   const transports: Transport[] = webrtc ? [relay, webrtc] : [relay]
-  const kinds: Record<string, ChannelKind> = { xmpp: 'relay', webrtc: 'direct' }
-  const node = new Node(
-    {
-      address: nodeAddress(randomBytes(20)),
-      incarnation: randomInteger(),
-      namespace: hash,
-      ...(options.neighboursPerSide === undefined ? {} : { perSide: options.neighboursPerSide }),
-      transports: transports.map(({ scheme }) => ({ scheme, kind: kinds[scheme] as ChannelKind })),
-    },
-    seededRandom(randomInteger()),
-  )
+  const recent = new RecentPeers({ stanzas: session, namespaceHash: hash, storage, clock, timeOfDay: Date.now })
+  const invitations =
+    xmpp.jid === undefined
+      ? undefined
+      : new InvitationRendezvous({
+          stanzas: session,
+          namespaceHash: hash,
+          storage,
+          clock,
+          random: cryptoRandom,
+          account: xmpp.jid,
+          invitation: options.invitation,
+        })
   const rendezvous: Rendezvous[] = [
+    recent,
     new PresenceRendezvous(session, hash),
-    new RoomRendezvous({
-      stanzas: session,
-      namespaceHash: hash,
-      clock,
-      random: cryptoRandom,
-      rooms: options.xmpp.rooms,
-    }),
+    new RoomRendezvous({ stanzas: session, namespaceHash: hash, clock, random: cryptoRandom, rooms: xmpp.rooms }),
+    ...(invitations ? [invitations] : []),
   ]
-  const ring = new JoinedRing({
-    namespace: options.namespace,
-    clock,
-    startedMs,
-    node,
+  return {
     session,
+    recent,
+    invitations,
     transports,
     rendezvous,
     dropped: { relay, signalling, reflection, session, ...(webrtc ? { webrtc } : {}) },
@@ -106,14 +201,7 @@ export async function join(options: JoinOptions): Promise<Ring> {
       for (const transport of transports) transport.close()
       signalling.close()
     },
-  })
-  try {
-    await session.start()
-  } catch (error) {
-    await ring.leave()
-    throw error
   }
-  return ring
 }
 
 function randomBytes(count: number): Uint8Array {

@@ -1,6 +1,7 @@
 /** JoinedRing: the ring as an application sees it, over the driver and the session that `join` has built. */
 import { type Address, parseAddress } from '../overlay/address.ts'
 import type { NodeState, SendFailure } from '../overlay/effects.ts'
+import type { Endpoint } from '../overlay/endpoint.ts'
 import { MAX_QUEUED_BYTES } from '../overlay/message-streams.ts'
 import type { Node } from '../overlay/node.ts'
 import { hasRole, rolesIn, SHORTCUT } from '../overlay/role.ts'
@@ -9,20 +10,28 @@ import type { Rendezvous, Transport, TurnClock } from '../ports.ts'
 import type { XmppSession } from '../xmpp/session.ts'
 import { Driver } from './driver.ts'
 import { pageEvents } from './page-events.ts'
-import type { Milestones, PeerEvent, PeerInfo, Ring, RingEvents, ServiceState, Snapshot } from './ring.ts'
+import type { Invitation, Milestones, PeerEvent, PeerInfo, Ring, RingEvents, ServiceState, Snapshot } from './ring.ts'
 
 /** One data channel message of this size with its headers is within what every browser takes (64 KiB). */
 export const MAX_MESSAGE_BYTES = 65_536
+
+/** Why a ring that was joined without a service has none. */
+const NO_SERVICE = 'This ring uses no XMPP service.'
 
 export type JoinedRingParts = {
   namespace: string
   clock: TurnClock
   startedMs: number
   node: Node
-  session: XmppSession
+  /** Undefined where no service is used. */
+  session: XmppSession | undefined
   transports: Transport[]
   rendezvous: Rendezvous[]
   dropped: Record<string, { readonly dropped: ReadonlyMap<string, number> }>
+  /** Told of each link that stands, with the endpoints that the peer has named. */
+  linked: (endpoints: readonly Endpoint[]) => void
+  /** What names us in a link, if we have an account to be named by. */
+  invite: () => Promise<Invitation | undefined>
   close: () => void
 }
 
@@ -55,17 +64,21 @@ export class JoinedRing implements Ring {
     })
     for (const transport of parts.transports) this.driver.addTransport(transport)
     // Our endpoints must stand before the first candidate appears, so this listens before rendezvous does.
+    if (session) {
+      this.stops.push(
+        session.onOnline(() => {
+          this.reach('reflectionMs')
+          this.driver.announceEndpoints()
+        }),
+        session.onOffline(() => this.driver.announceEndpoints()),
+        session.onState(() => this.tell('service', this.service)),
+      )
+    }
     this.stops.push(
-      session.onOnline(() => {
-        this.reach('reflectionMs')
-        this.driver.announceEndpoints()
-      }),
-      session.onOffline(() => this.driver.announceEndpoints()),
-      session.onState(() => this.tell('service', this.service)),
       pageEvents({
         hidden: (hidden) => this.driver.give({ type: 'visibility-changed', hidden }),
         awake: () => {
-          session.reconnectNow()
+          session?.reconnectNow()
           this.driver.give({ type: 'doubt' })
         },
         leaving: () => void this.leave(),
@@ -118,6 +131,10 @@ export class JoinedRing implements Ring {
     if (failure) throw errorOf(failure, this.address)
   }
 
+  invite(): Promise<Invitation | undefined> {
+    return this.parts.invite()
+  }
+
   snapshot(): Snapshot {
     const { node, namespace } = this.parts
     this.noteSettled()
@@ -149,7 +166,7 @@ export class JoinedRing implements Ring {
     this.driver.leave()
     for (const rendezvous of this.parts.rendezvous) rendezvous.stop()
     this.parts.close()
-    await this.parts.session.stop()
+    await this.parts.session?.stop()
   }
 
   private check(data: Uint8Array): void {
@@ -162,7 +179,10 @@ export class JoinedRing implements Ring {
     const peer = this.peerInfo(address) ?? this.known.get(address)
     if (!peer) return
     if (change === 'left' || change === 'unlinked') this.known.delete(address)
-    else this.known.set(address, peer)
+    else {
+      this.known.set(address, peer)
+      this.parts.linked(this.parts.node.table.get(address)?.endpoints ?? [])
+    }
     this.noteSettled()
     this.tell('peer', { type: change, peer })
   }
@@ -195,7 +215,7 @@ export class JoinedRing implements Ring {
   }
 
   private get service(): ServiceState {
-    const { state } = this.parts.session
+    const { state } = this.parts.session ?? { state: { name: 'offline', reason: NO_SERVICE, retryAtMs: undefined } }
     if (state.name === 'online') return state
     return state.name === 'connecting' ? { name: 'offline', reason: 'connecting', retryAtMs: undefined } : state
   }

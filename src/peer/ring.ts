@@ -2,10 +2,11 @@
 import type { Address } from '../overlay/address.ts'
 import type { Role } from '../overlay/role.ts'
 import type { CandidatePair, ChannelKind } from '../ports.ts'
+import type { Invitation } from '../rendezvous/invitation-proof.ts'
 
 export type RingState = 'alone' | 'joining' | 'connected'
 
-export type { Role }
+export type { Invitation, Role }
 
 /** One peer that we have a link to. */
 export type PeerInfo = {
@@ -73,6 +74,11 @@ export interface Ring {
   send(to: Address, data: Uint8Array): Promise<void>
   /** Sends to every node of the ring. Resolves when the nodes that we handed it to have acknowledged. */
   broadcast(data: Uint8Array): Promise<void>
+  /**
+   * What names us as the inviter in a link, for `JoinOptions.invitation` of whoever follows it: they and we become contacts
+   * of each other by themselves, also across servers. Undefined without an account that was given to `join`.
+   */
+  invite(): Promise<Invitation | undefined>
   snapshot(): Snapshot
   /** Says goodbye and closes everything. Idempotent; its first part is synchronous, so `pagehide` may call it. */
   leave(): Promise<void>

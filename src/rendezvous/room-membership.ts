@@ -13,7 +13,7 @@ import { Backoff, type BackoffLimits } from '../xmpp/backoff.ts'
 import { randomText } from '../xmpp/random-text.ts'
 import type { Element } from '../xmpp/stanza.ts'
 import type { CandidateTable } from './candidate-table.ts'
-import { isFullJid } from './resource.ts'
+import { isFullJid, showsNamespace } from './resource.ts'
 import { joinPresence, leavePresence, type RoomPresence, readRoomPresence, unlockForm } from './room-xml.ts'
 
 const JOIN_TIMEOUT_MS = 10_000 // A guess: a room on another service, which has to be connected first.
@@ -113,12 +113,17 @@ export class RoomMembership {
     if (arrived) this.options.table.settle((name) => this.isMine(name))
   }
 
-  private handleOccupant({ nick, jid }: Extract<RoomPresence, { type: 'present' }>): void {
-    const { stanzas, table, drop } = this.options
+  private handleOccupant({ nick, jid, vouched }: Extract<RoomPresence, { type: 'present' }>): void {
+    const { stanzas, table, drop, room } = this.options
     // Somebody who is here for another purpose.
     if (jid === undefined) return
     // A ghost of ours, or an occupant that claims to be us.
     if (jid === stanzas.jid) return
+    // The room is named by the hash of the namespace, and so is the resource of everyone who belongs here.
+    if (!vouched && !showsNamespace(jid, room.slice(0, room.indexOf('@')))) {
+      drop(isFullJid(jid) ? 'foreign-jid' : 'bad-jid')
+      return
+    }
     const endpoint = isFullJid(jid) ? parseEndpoint(endpointOf('xmpp', jid)) : undefined
     if (endpoint === undefined) {
       drop('bad-jid')

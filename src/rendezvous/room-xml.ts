@@ -12,7 +12,15 @@ const SELF = '110' // XEP-0045 §15.6.2: the presence is the receiver's own.
 const CREATED = '201' // A room that did not exist before.
 
 export type RoomPresence =
-  | { type: 'present'; nick: string; jid: string | undefined; self: boolean; created: boolean }
+  | {
+      type: 'present'
+      nick: string
+      jid: string | undefined
+      /** Whether the room says so, and not that person alone. */
+      vouched: boolean
+      self: boolean
+      created: boolean
+    }
   | { type: 'absent'; nick: string; self: boolean }
   | { type: 'error'; condition: string }
 
@@ -47,11 +55,13 @@ export function readRoomPresence(presence: Element, room: string): RoomPresence 
   if (type === 'unavailable') return { type: 'absent', nick, self }
   if (type !== undefined) return undefined
   // The room's word for who somebody is counts more than that person's.
-  const jid: unknown = user?.getChild('item')?.attrs.jid ?? presence.getChild('peer', PEER_NS)?.attrs.jid
+  const real: unknown = user?.getChild('item')?.attrs.jid
+  const jid: unknown = real ?? presence.getChild('peer', PEER_NS)?.attrs.jid
   return {
     type: 'present',
     nick,
     jid: typeof jid === 'string' ? jid : undefined,
+    vouched: typeof real === 'string',
     self,
     created: statuses.includes(CREATED),
   }

@@ -39,30 +39,38 @@ describe('room rendezvous', () => {
     expect(seen.map((it) => it.endpoint)).toEqual(['xmpp:liar@example.org/y'])
   })
 
+  test('whom an occupant merely claims to be must show the namespace, or we would knock at a stranger', () => {
+    const { stanzas, seen, rendezvous } = started()
+    occupant(stanzas, 'liar', 'victim@example.org/phone')
+    occupant(stanzas, 'honest', 'b2@example.org/c0ffee.b')
+    expect(seen.map((it) => it.endpoint)).toEqual(['xmpp:b2@example.org/c0ffee.b'])
+    expect(rendezvous.dropped.get('foreign-jid')).toBe(1)
+  })
+
   test('who leaves vanishes; when the service takes us out, nobody does', () => {
     const { stanzas, gone, enter, nick } = started()
-    occupant(stanzas, 'b', 'b2@example.org/b')
-    occupant(stanzas, 'c', 'c3@example.org/c')
+    occupant(stanzas, 'b', 'b2@example.org/c0ffee.b')
+    occupant(stanzas, 'c', 'c3@example.org/c0ffee.c')
     enter()
     stanzas.receive(`<presence from='${ROOM}/b' type='unavailable'/>`)
-    expect(gone).toEqual(['xmpp:b2@example.org/b'])
+    expect(gone).toEqual(['xmpp:b2@example.org/c0ffee.b'])
     stanzas.receive(`<presence from='${ROOM}/${nick()}' type='unavailable'/>`)
     expect(gone).toHaveLength(1)
   })
 
   test('who is in under two nicks vanishes with the last', () => {
     const { stanzas, seen, gone } = started()
-    for (const nick of ['1', '2']) occupant(stanzas, nick, 'b2@example.org/b')
+    for (const nick of ['1', '2']) occupant(stanzas, nick, 'b2@example.org/c0ffee.b')
     expect(seen).toHaveLength(1)
     stanzas.receive(`<presence from='${ROOM}/1' type='unavailable'/>`)
     expect(gone).toEqual([])
     stanzas.receive(`<presence from='${ROOM}/2' type='unavailable'/>`)
-    expect(gone).toEqual(['xmpp:b2@example.org/b'])
+    expect(gone).toEqual(['xmpp:b2@example.org/c0ffee.b'])
   })
 
   test('an occupant that shows ever new JIDs is one candidate', () => {
     const { stanzas, seen, rendezvous } = started()
-    for (let i = 0; i < 10; i++) occupant(stanzas, 'flood', `v${i}@example.org/x`)
+    for (let i = 0; i < 10; i++) occupant(stanzas, 'flood', `v${i}@example.org/c0ffee.x`)
     expect(seen).toHaveLength(1)
     expect(rendezvous.dropped.get('endpoint-changed')).toBe(9)
   })
@@ -136,17 +144,17 @@ describe('room rendezvous', () => {
 
   test('after a new sign-in those who are gone vanish, and those who are there are met anew', () => {
     const { stanzas, seen, gone, enter } = started()
-    occupant(stanzas, 'b', 'b2@example.org/b')
-    occupant(stanzas, 'c', 'c3@example.org/c')
+    occupant(stanzas, 'b', 'b2@example.org/c0ffee.b')
+    occupant(stanzas, 'c', 'c3@example.org/c0ffee.c')
     enter()
     seen.length = 0
     stanzas.goOffline()
     expect(gone).toEqual([])
     stanzas.goOnline('d4@example.org/c0ffee.me')
-    occupant(stanzas, 'b', 'b2@example.org/b')
+    occupant(stanzas, 'b', 'b2@example.org/c0ffee.b')
     enter()
-    expect(seen).toEqual([{ endpoint: 'xmpp:b2@example.org/b', elder: true }])
-    expect(gone).toEqual(['xmpp:c3@example.org/c'])
+    expect(seen).toEqual([{ endpoint: 'xmpp:b2@example.org/c0ffee.b', elder: true }])
+    expect(gone).toEqual(['xmpp:c3@example.org/c0ffee.c'])
   })
 
   test('rooms that are elsewhere are found by asking, and the guess is given up', async () => {
@@ -184,13 +192,13 @@ describe('room rendezvous', () => {
     rendezvous.stop()
     expect(stanzas.sent.at(-1)?.attrs).toMatchObject({ to: `${ROOM}/${ours}`, type: 'unavailable' })
     expect(clock.pending).toBe(0)
-    occupant(stanzas, 'b', 'b2@example.org/b')
+    occupant(stanzas, 'b', 'b2@example.org/c0ffee.b')
     expect(seen).toEqual([])
   })
 
   test('a flood is cut off at a limit and counted', () => {
     const { stanzas, seen, rendezvous } = started()
-    for (let i = 0; i < MAX_CANDIDATES + 5; i++) occupant(stanzas, `${i}`, `b${i}@example.org/x`)
+    for (let i = 0; i < MAX_CANDIDATES + 5; i++) occupant(stanzas, `${i}`, `b${i}@example.org/c0ffee.x`)
     expect(seen).toHaveLength(MAX_CANDIDATES)
     expect(rendezvous.dropped.get('table-full')).toBe(5)
   })

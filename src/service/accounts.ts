@@ -72,7 +72,7 @@ export class Accounts {
       jid: makeJid(local, this.domain),
       passwordDigest,
       sessions: new Map(),
-      roster: { items: new Map(), pending: new Set() },
+      roster: { items: new Map(), pending: new Map() },
     }
     this.table.set(local, account)
     return account

@@ -149,6 +149,19 @@ test('Who was away gets the request when it comes, and the presence of its conta
   await again.nextPresence(ann.jid)
 })
 
+test('A request arrives with all that it says, at once or when its receiver comes', async () => {
+  const [ann, bob] = [await signIn('ann'), await signIn('bob')]
+  const proof = (value: string) => xml('proof', { xmlns: 'urn:example', value })
+  const proofIn = (stanza: ReturnType<typeof xml>) => stanza.getChild('proof', 'urn:example')?.attrs.value
+  bob.presence({ to: ann.bare, type: 'subscribe' }, proof('for later'))
+  await bob.settle()
+  ann.presence()
+  const first = await ann.nextPresence(bob.bare, 'subscribe')
+  expect([proofIn(first), first.attrs.to]).toEqual(['for later', ann.bare])
+  bob.presence({ to: ann.bare, type: 'subscribe' }, proof('at once'))
+  expect(proofIn(await ann.next((it) => proofIn(it) === 'at once'))).toBe('at once')
+})
+
 test('A denied request leaves no subscription', async () => {
   const [ann, bob] = [await signIn('ann'), await signIn('bob')]
   ann.presence()

@@ -28,8 +28,8 @@ export type RosterItem = {
 
 export type Roster = {
   readonly items: Map<string, RosterItem>
-  /** Who asked us and has no answer (RFC 6121 §3.1.3). */
-  readonly pending: Set<string>
+  /** Who asked us and has no answer, with all that the request said (RFC 6121 §3.1.3). */
+  readonly pending: Map<string, Element>
 }
 
 export function answerRoster({ session, type, query }: Request, subscriptions: Subscriptions, limits: Limits): Answer {

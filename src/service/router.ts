@@ -190,7 +190,7 @@ export class Router {
     if (to.domain === this.conference) return this.rooms.presence(session, stanza, to)
     if (to.domain !== this.options.domain) return 'remote-server-not-found'
     if (to.local === '') return undefined
-    if (subscription !== undefined) return this.subscriptions.handle(session.account, subscription, to.bare)
+    if (subscription !== undefined) return this.subscriptions.handle(session.account, subscription, to.bare, stanza)
     return this.presences.directed(session, stanza, to) ? undefined : 'resource-constraint'
   }
 

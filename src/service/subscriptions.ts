@@ -9,6 +9,7 @@
 import { type Element, xml } from '../xmpp/stanza.ts'
 import type { Account, Accounts } from './accounts.ts'
 import type { StanzaCondition } from './errors.ts'
+import { readdressed } from './frame.ts'
 import type { Limits } from './limits.ts'
 import { deliverTo, type Presences } from './presence.ts'
 import { ensureItem, pushItem, pushRemoval } from './roster.ts'
@@ -28,11 +29,11 @@ export class Subscriptions {
     this.limits = limits
   }
 
-  handle(account: Account, type: SubscriptionType, bare: string): StanzaCondition | undefined {
+  handle(account: Account, type: SubscriptionType, bare: string, stanza: Element): StanzaCondition | undefined {
     if (bare === account.jid.bare) return 'not-allowed'
     switch (type) {
       case 'subscribe':
-        return this.subscribe(account, bare)
+        return this.subscribe(account, bare, readdressed(stanza, { from: account.jid.bare, to: bare }))
       case 'subscribed':
         return this.approve(account, bare)
       case 'unsubscribe':
@@ -44,8 +45,8 @@ export class Subscriptions {
 
   /** RFC 6121 §3.1.3: a request is repeated at each initial presence until it is answered. */
   remind(session: Session): void {
-    const { jid, roster } = session.account
-    for (const bare of roster.pending) session.deliver(subscriptionStanza('subscribe', bare, jid.bare).toString())
+    const { roster } = session.account
+    for (const request of roster.pending.values()) session.deliver(request.toString())
   }
 
   /** RFC 6121 §2.5.2: removing an item ends the subscriptions in both directions. */
@@ -61,10 +62,10 @@ export class Subscriptions {
   /** Ends everything between an account that goes and those it knew, so that nobody inherits it with the name. */
   forget(account: Account): void {
     for (const bare of [...account.roster.items.keys()]) this.removeItem(account, bare)
-    for (const bare of [...account.roster.pending]) this.cancel(account, bare)
+    for (const bare of [...account.roster.pending.keys()]) this.cancel(account, bare)
   }
 
-  private subscribe(account: Account, bare: string): StanzaCondition | undefined {
+  private subscribe(account: Account, bare: string, request: Element): StanzaCondition | undefined {
     const contact = this.accounts.findBare(bare)
     if (contact !== undefined && this.isFull(contact, account)) return 'resource-constraint'
     const item = ensureItem(account, bare, this.limits)
@@ -77,8 +78,8 @@ export class Subscriptions {
       this.grant(contact, account)
       return undefined
     }
-    contact.roster.pending.add(account.jid.bare)
-    deliverTo(contact, subscriptionStanza('subscribe', account.jid.bare))
+    contact.roster.pending.set(account.jid.bare, request)
+    deliverTo(contact, request)
     return undefined
   }
 
@@ -151,6 +152,6 @@ export class Subscriptions {
   }
 }
 
-function subscriptionStanza(type: SubscriptionType, from: string, to?: string): Element {
-  return xml('presence', { xmlns: 'jabber:client', type, from, to })
+function subscriptionStanza(type: SubscriptionType, from: string): Element {
+  return xml('presence', { xmlns: 'jabber:client', type, from })
 }

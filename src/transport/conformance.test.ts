@@ -2,6 +2,7 @@ import { describe, it } from 'vitest'
 import { endpointOf } from '../overlay/endpoint.ts'
 import { StanzaExchange, timerClock } from '../xmpp/stanza-exchange.ts'
 import { CONFORMANCE_CASES, type TransportPair } from './conformance.ts'
+import { LocalTabTransport } from './local-tab.ts'
 import { MemoryNetwork } from './memory.ts'
 import { XmppRelay } from './xmpp-relay.ts'
 
@@ -14,6 +15,11 @@ transportConformance('xmpp-relay', () => {
   const exchange = new StanzaExchange()
   const relay = (jid: string) => new XmppRelay(exchange.connect(jid), timerClock, Math.random)
   return { a: relay('a@example.org/1'), b: relay('b@example.org/1'), nowhere: endpointOf('xmpp', 'c@example.org/1') }
+})
+
+transportConformance('local-tab', () => {
+  const tab = () => new LocalTabTransport(timerClock, Math.random)
+  return { a: tab(), b: tab(), nowhere: endpointOf('tab', 'nobodynobodynobo') }
 })
 
 /** WebRTC passes the same cases in a page: `e2e/conformance-page`. */

@@ -27,7 +27,7 @@ let undo: () => Milestones | undefined = () => undefined
 window.bench = {
   async overture({ namespace, service, domain, peers, startAtMs }) {
     await appointed(startAtMs)
-    const ring = await join({ namespace, xmpp: { service, domain } })
+    const ring = await join({ namespace, xmpp: { service, domain }, localTabs: false })
     undo = () => {
       const { milestones } = ring.snapshot()
       void ring.leave()

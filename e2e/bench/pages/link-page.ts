@@ -60,7 +60,7 @@ let isAsker = false
 
 window.link = {
   async open({ service, namespace }) {
-    const joined = await join({ namespace, xmpp: { service } })
+    const joined = await join({ namespace, xmpp: { service }, localTabs: false })
     ring = joined
     joined.on('message', ({ from, data }) => handle(data, (echo) => void joined.send(from, echo), isAsker))
     await new Promise<void>((resolve) => {
