@@ -206,8 +206,17 @@ export interface Stanzas {
   onOnline(listener: (jid: string) => void): () => void
   /** The binding is gone: those who knew our full JID cannot reach us at it. Returns what stops it. */
   onOffline(listener: () => void): () => void
-  /** Sends an IQ and resolves to its result's child, if any; rejects with a StanzaError. Paced. */
-  request(iq: { type: 'get' | 'set'; to?: string; child: Element; timeoutMs?: number }): Promise<Element | undefined>
+  /**
+   * Sends an IQ and resolves to its result's child, if any; rejects with a StanzaError. Paced: what is `bulk` goes when
+   * nothing else waits, all else in the order asked.
+   */
+  request(iq: {
+    type: 'get' | 'set'
+    to?: string
+    child: Element
+    timeoutMs?: number
+    bulk?: boolean
+  }): Promise<Element | undefined>
   /**
    * Answers IQs whose child has this name and namespace: by the element returned, by an empty result for undefined, or
    * by the error of a thrown StanzaError. Unhandled IQs get `service-unavailable`. Returns what stops it.
