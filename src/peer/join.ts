@@ -99,6 +99,7 @@ export async function join(options: JoinOptions): Promise<Ring> {
     node,
     session,
     transports,
+    relayPace: () => relay.pace.bytesPerS,
     rendezvous,
     dropped: { relay, signalling, reflection, session, ...(webrtc ? { webrtc } : {}) },
     close: () => {
