@@ -28,13 +28,18 @@ const RETRY_MS = 50 // A guess.
 const TERM_GRACE_MS = 5_000 // A guess: it stops within 1 s.
 const LOG_TAIL_LENGTH = 2_000
 
-export async function startProsody(): Promise<Prosody> {
+export type ProsodyOptions = {
+  /** Reads 10 kB/s of each user and no more, as servers do that others run (mod_limits with its defaults). */
+  throttled?: boolean
+}
+
+export async function startProsody({ throttled = false }: ProsodyOptions = {}): Promise<Prosody> {
   const folder = await mkdtemp(join(tmpdir(), 'overture-prosody-'))
   const logFile = join(folder, 'prosody.log')
   const port = await findFreePort()
   await mkdir(join(folder, 'data'))
   await mkdir(join(folder, 'certs'))
-  await writeFile(join(folder, 'prosody.cfg.lua'), configuration(folder, logFile, port))
+  await writeFile(join(folder, 'prosody.cfg.lua'), configuration(folder, logFile, port, throttled))
   const child = spawn('prosody', ['--config', join(folder, 'prosody.cfg.lua'), '-F'], { cwd: folder, stdio: 'ignore' })
   const service = `ws://127.0.0.1:${port}/xmpp-websocket`
   const killAtExit = () => child.kill('SIGKILL')
@@ -62,7 +67,7 @@ export async function startProsody(): Promise<Prosody> {
 }
 
 /** Without smacks_hibernation_time a vanished tab would stay available for ten minutes. */
-function configuration(folder: string, logFile: string, port: number): string {
+function configuration(folder: string, logFile: string, port: number, throttled: boolean): string {
   return `
 run_as_root = true
 pidfile = "${folder}/prosody.pid"
@@ -77,7 +82,7 @@ http_ports = { ${port} }
 http_interfaces = { "127.0.0.1" }
 https_ports = {}
 http_default_host = "${DOMAIN}"
-modules_enabled = { "roster"; "saslauth"; "disco"; "posix"; "ping"; "register"; "websocket"; "smacks"; "external_services" }
+modules_enabled = { "roster"; "saslauth"; "disco"; "posix"; "ping"; "register"; "websocket"; "smacks"; "external_services"${throttled ? '; "limits"' : ''} }
 modules_disabled = { "s2s"; "tls" }
 c2s_require_encryption = false
 consider_websocket_secure = true

@@ -183,7 +183,7 @@ export class MessageStreams {
     if (outgoing) this.pump(outgoing)
   }
 
-  /** The ring changed: routed streams may have a way now, or have only a relay left. */
+  /** The ring changed: routed streams may have a way now. */
   pumpAll(): void {
     for (const outgoing of this.outgoing.values()) this.pump(outgoing)
   }

@@ -262,7 +262,6 @@ export class Node implements NodeCore {
     if (failure.to && schemeOf(failure.endpoint) === TUNNEL) this.parts.tunnelOverlord.failed(failure.to)
     else if (failure.to) this.parts.upgrader.failed(failure.to)
     this.parts.leafOverlord.failed(failure.endpoint)
-    this.parts.streams.pumpAll()
   }
 
   private setCongested(channel: ChannelId, congested: boolean): void {

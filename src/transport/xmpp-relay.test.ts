@@ -93,6 +93,14 @@ describe('a relay channel', () => {
     expect(arrived[0]?.events).toEqual(['message', 'closed piece outside the window'])
   })
 
+  it('says nothing of its own: standing by costs nobody anything', async () => {
+    const { near, far } = await dialled()
+    const before = exchange.iqs.length
+    await vi.advanceTimersByTimeAsync(3_600_000)
+    expect(exchange.iqs.length).toBe(before)
+    expect([near.events.at(-1), far.events.at(-1)]).toEqual(['opened', 'message'])
+  })
+
   it('is not opened again by a late first piece', async () => {
     const { near, far } = await dialled()
     far.channel.close('done')
