@@ -11,7 +11,7 @@ import { MAX_PAYLOAD_BYTES } from './relay-xml.ts'
 const SOON_MS = 500
 const LATE_MS = 1_000
 const MIN_WINDOW_BYTES = MAX_PAYLOAD_BYTES // At Prosody's 10 kB/s one piece takes 0.6 s (measured).
-const FIRST_WINDOW_BYTES = 4 * MAX_PAYLOAD_BYTES // Half of the burst that a default Prosody lets pass.
+const FIRST_WINDOW_BYTES = 2 * MAX_PAYLOAD_BYTES // A guess: more is had after a few round trips, where it is to be had.
 const MAX_WINDOW_BYTES = 32 * MAX_PAYLOAD_BYTES // A guess: the pace of a session is spent on a round trip of one second.
 const ASSUMED_BYTES_PER_S = 7_000 // Measured: what Prosody's default of 10 kB/s leaves to payloads in base64 and XML.
 const MEASURED_FOR_MS = 1_000 // A guess: less would be a measure of bursts.
