@@ -35,6 +35,8 @@ export type ProsodyOptions = {
   turn?: { host: string; port: number; tlsPort: number; secret: string }
   /** A module of `e2e/prosody-modules` that tells of it in another way. */
   tellingBy?: 'old-extdisco' | 'jingle-info'
+  /** Reads 10 kB/s of each user and no more, as servers do that others run (mod_limits with its defaults). */
+  throttled?: boolean
 }
 
 export async function startProsody(options: ProsodyOptions = {}): Promise<Prosody> {
@@ -79,8 +81,9 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
 type Configuration = ProsodyOptions & { folder: string; logFile: string; host: string; port: number }
 
 /** Without smacks_hibernation_time a vanished tab would stay available for ten minutes. */
-function configuration({ folder, logFile, host, port, turn, tellingBy }: Configuration): string {
-  const external = tellingBy ? [tellingBy] : turn ? ['external_services', 'turn_external'] : ['external_services']
+function configuration({ folder, logFile, host, port, turn, tellingBy, throttled }: Configuration): string {
+  const modules = tellingBy ? [tellingBy] : turn ? ['external_services', 'turn_external'] : ['external_services']
+  if (throttled) modules.push('limits')
   return `
 run_as_root = true
 pidfile = "${folder}/prosody.pid"
@@ -96,7 +99,7 @@ http_ports = { ${port} }
 http_interfaces = { "${host}" }
 https_ports = {}
 http_default_host = "${DOMAIN}"
-modules_enabled = { "roster"; "saslauth"; "disco"; "posix"; "ping"; "register"; "websocket"; "smacks"; "${external.join('"; "')}" }
+modules_enabled = { "roster"; "saslauth"; "disco"; "posix"; "ping"; "register"; "websocket"; "smacks"; "${modules.join('"; "')}" }
 modules_disabled = { "s2s"; "tls" }
 c2s_require_encryption = false
 consider_websocket_secure = true

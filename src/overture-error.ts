@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'not-connected'
   | 'message-too-large'
   | 'too-much-unsent'
+  | 'relay-too-slow'
   | 'unreachable'
   | 'left'
 
@@ -123,6 +124,16 @@ export class OvertureError extends Error {
     return new OvertureError(
       'too-much-unsent',
       `${limit} bytes wait to be sent to this peer. Wait for earlier sends to finish before sending more.`,
+      true,
+    )
+  }
+  /** `address` is undefined for a message to all. */
+  static relayTooSlow(address: string | undefined, bytesPerS: number) {
+    const whom = address === undefined ? 'Some of this space are' : `${address.slice(0, 8)} is`
+    const pace = bytesPerS < 10_000 ? (bytesPerS / 1_000).toFixed(1) : Math.round(bytesPerS / 1_000)
+    return new OvertureError(
+      'relay-too-slow',
+      `${whom} reached only through the XMPP service, which carries about ${pace} kB a second for all messages of this page. Send less at once, or use a service that offers a TURN server.`,
       true,
     )
   }

@@ -44,7 +44,7 @@ export const MAX_FRAME_BYTES = 66_048
 export interface ChannelEvents {
   /** The far end can be reached. Never called for a channel that arrived open. */
   opened(): void
-  /** One whole frame, in the order sent. The receiver may keep the bytes. */
+  /** One whole frame, in the order sent; bulk and all else may pass each other. The receiver may keep the bytes. */
   message(bytes: Uint8Array): void
   /** `congested` went from true to false. */
   writable(): void
@@ -54,7 +54,7 @@ export interface ChannelEvents {
   closed(reason: string): void
 }
 
-/** A raw two-way path for frames: reliable and in order while it lives, nobody authenticated. */
+/** A raw two-way path for frames: reliable and, bulk and all else each, in order while it lives; nobody authenticated. */
 export interface Channel {
   readonly kind: ChannelKind
   /** The far end, as dialled or as the transport saw it arrive. */
@@ -67,9 +67,9 @@ export interface Channel {
   bind(events: ChannelEvents): void
   /**
    * Queues one frame; at once when open, else as soon as it opens. The bytes are the caller's again when it returns.
-   * Never throws; ignored once closed.
+   * Never throws; ignored once closed. Bulk may wait for all else, where the path is slow.
    */
-  send(bytes: Uint8Array): void
+  send(bytes: Uint8Array, bulk?: boolean): void
   /** Ends the channel after what was sent has left, as far as the transport can tell. No event follows. */
   close(reason: string): void
 }
@@ -218,8 +218,17 @@ export interface Stanzas {
   onOnline(listener: (jid: string) => void): () => void
   /** The binding is gone: those who knew our full JID cannot reach us at it. Returns what stops it. */
   onOffline(listener: () => void): () => void
-  /** Sends an IQ and resolves to its result's child, if any; rejects with a StanzaError. Paced. */
-  request(iq: { type: 'get' | 'set'; to?: string; child: Element; timeoutMs?: number }): Promise<Element | undefined>
+  /**
+   * Sends an IQ and resolves to its result's child, if any; rejects with a StanzaError. Paced: what is `bulk` goes when
+   * nothing else waits, all else in the order asked.
+   */
+  request(iq: {
+    type: 'get' | 'set'
+    to?: string
+    child: Element
+    timeoutMs?: number
+    bulk?: boolean
+  }): Promise<Element | undefined>
   /**
    * Answers IQs whose child has this name and namespace: by the element returned, by an empty result for undefined, or
    * by the error of a thrown StanzaError. Unhandled IQs get `service-unavailable`. Returns what stops it.

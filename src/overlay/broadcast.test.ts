@@ -30,6 +30,8 @@ function spread({ addresses, tables }: Ring, origin: Address): Spread {
         done: () => {
           result.settled++
         },
+        exceedsRelays: () => false,
+        refused: () => undefined,
       }
       return [address, new Broadcast(core as unknown as NodeCore, events)]
     }),

@@ -18,6 +18,10 @@ export type BroadcastContent = Extract<Content, { type: 'broadcast' }>
 export interface BroadcastEvents {
   hand(to: Address, content: BroadcastContent): void
   deliver(origin: Address, data: Uint8Array): void
+  /** Whether so many bytes to each of these links are more than relays can be asked to carry. */
+  exceedsRelays(links: readonly Address[], bytes: number): boolean
+  /** Nobody is handed our own broadcast. */
+  refused(ticket: Ticket): void
   /** All nodes that we handed our own broadcast to have it. */
   done(ticket: Ticket): void
 }
@@ -38,6 +42,10 @@ export class Broadcast {
 
   start(data: Uint8Array, ticket: Ticket): void {
     const origin = this.core.config.address
+    if (this.events.exceedsRelays(this.core.table.addresses(), data.length)) {
+      this.events.refused(ticket)
+      return
+    }
     this.lastId = (this.lastId + 1) >>> 0
     const content: BroadcastContent = {
       type: 'broadcast',

@@ -14,7 +14,7 @@ export type Ticket = number
 
 export type NodeState = 'alone' | 'joining' | 'connected'
 
-export type SendFailure = 'unreachable' | 'too-much-unsent' | 'left'
+export type SendFailure = 'unreachable' | 'too-much-unsent' | 'relay-too-slow' | 'left'
 
 export type Input =
   | { type: 'wake' }

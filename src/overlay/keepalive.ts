@@ -18,8 +18,14 @@ import type { ChannelId } from './effects.ts'
 import type { NodeCore } from './node-core.ts'
 import type { TimerProfile } from './timer-profile.ts'
 
-/** A throttled relay takes seconds for a round trip (measured on Prosody at 10 kB/s); so it is while none is known. */
-const DEAD_UNKNOWN_MS = 8_000
+/**
+ * A relay takes milliseconds for a round trip until somebody is busy and the service throttles, and then seconds (measured
+ * on Prosody at 10 kB/s): what is known of the past says nothing there.
+ */
+const SUSPECT_RELAY_MS = 2_000
+const DEAD_RELAY_MS = 8_000
+/** Of those who are gone the service tells at once. A guess: so this is for who is still there. */
+const DOUBT_DEAD_RELAY_MS = 4_000
 /** A page may be busy for so long. A guess. */
 const SUSPECT_MIN_MS = 300
 /** Round trips that an answer may take before it counts as missing. */
@@ -47,6 +53,8 @@ type Probe = { sinceMs: number; wide: boolean; wideAtMs: number; deadlineMs: num
 export interface KeepaliveEvents {
   /** Nothing was heard on the channel since the probe began. */
   silent(connection: Connection, channel: ChannelId): void
+  /** Whether a better channel than the connection has was tried in vain, or is not to be had. */
+  isBest(connection: Connection): boolean
 }
 
 export class Keepalive {
@@ -78,7 +86,8 @@ export class Keepalive {
   doubt(connection: Connection): void {
     if (this.isAnswered(connection)) this.probes.delete(connection)
     const probe = this.probes.get(connection)
-    const deadlineMs = this.core.nowMs + Math.max(this.timers.doubtDeadMs, PATIENCE * (connection.rttMs ?? 0))
+    const leastMs = connection.active?.kind === 'relay' ? DOUBT_DEAD_RELAY_MS : this.timers.doubtDeadMs
+    const deadlineMs = this.core.nowMs + Math.max(leastMs, PATIENCE * (connection.rttMs ?? 0))
     if (probe?.wide && probe.deadlineMs <= deadlineMs) return
     this.probes.set(connection, { sinceMs: this.core.nowMs, wide: true, wideAtMs: this.core.nowMs, deadlineMs })
     this.watchedVersion = -1
@@ -91,7 +100,8 @@ export class Keepalive {
    */
   used(connection: Connection): boolean {
     const { active, status } = connection
-    if (!active || status.hidden || active.heardAtMs + this.timers.quietMs > this.core.nowMs) return false
+    const quietMs = this.isLastingRelay(connection) ? this.timers.quietLastingRelayMs : this.timers.quietMs
+    if (!active || status.hidden || active.heardAtMs + quietMs > this.core.nowMs) return false
     if (this.probes.has(connection)) return false
     this.start(connection)
     this.watchedVersion = -1
@@ -193,15 +203,15 @@ export class Keepalive {
     this.ping(connection, false)
   }
 
-  private suspectMs({ rttMs }: Connection): number {
+  private suspectMs({ rttMs, active }: Connection): number {
     const { suspectMs } = this.timers
+    if (active?.kind === 'relay') return Math.max(suspectMs, SUSPECT_RELAY_MS)
     return rttMs === undefined ? suspectMs : Math.min(suspectMs, Math.max(SUSPECT_MIN_MS, PATIENCE * rttMs))
   }
 
-  private patienceMs(connection: Connection): number {
-    const { rttMs, active } = connection
-    if (active?.kind === 'relay' && rttMs === undefined) return DEAD_UNKNOWN_MS
-    return Math.max(this.timers.deadMs, PATIENCE * (rttMs ?? 0))
+  private patienceMs({ rttMs, active }: Connection): number {
+    const leastMs = active?.kind === 'relay' ? Math.max(this.timers.deadMs, DEAD_RELAY_MS) : this.timers.deadMs
+    return Math.max(leastMs, PATIENCE * (rttMs ?? 0))
   }
 
   private ping(connection: Connection, wide: boolean): void {
@@ -217,10 +227,16 @@ export class Keepalive {
     return (active?.heardAtMs ?? connection.sinceMs) + this.quietMs(connection) + this.yieldMs(connection)
   }
 
-  private quietMs({ address, status, active }: Connection): number {
+  private quietMs(connection: Connection): number {
+    const { address, status, active } = connection
     if (status.hidden) return KEEPALIVE_HIDDEN_MS
+    if (this.isLastingRelay(connection)) return this.timers.quietLastingRelayMs
     if (this.beside && !this.beside.has(address)) return this.timers.quietFarMs
     return active?.kind === 'relay' || active?.kind === 'tunnel' ? this.timers.quietRelayMs : this.timers.quietMs
+  }
+
+  private isLastingRelay(connection: Connection): boolean {
+    return connection.active?.kind === 'relay' && this.events.isBest(connection)
   }
 
   /** Who knows no round trip asks without delay, to know how long an answer may take. */

@@ -18,6 +18,7 @@ import { IncomingStream } from './incoming-stream.ts'
 import type { Path } from './message-path.ts'
 import type { NodeCore } from './node-core.ts'
 import { PacketSlab } from './packet-slab.ts'
+import { fitsRelays, loadOf, type RelayLoad } from './relay-budget.ts'
 import { timeToLive } from './routing.ts'
 import {
   asDataFrame,
@@ -38,6 +39,8 @@ const RESEND_FIRST_MS = 1_000
 const RESEND_MAX_MS = 8_000
 /** Without any acknowledgement for so long, the node is taken to be unreachable. */
 const SEND_TIMEOUT_MS = 20_000
+/** A relay has a keepalive of its own, and takes 31 s for the largest message at ejabberd's default of 3 kB/s. */
+const SEND_TIMEOUT_RELAY_MS = 60_000
 const MAX_STREAMS = 4_096
 /** Counted for each message beside its data. */
 const MESSAGE_OVERHEAD_BYTES = 64
@@ -69,6 +72,8 @@ type Outgoing = {
 
 export interface MessageStreamsEvents {
   pathTo(address: Address): Path
+  /** Whether messages to this node leave over a relay, and nothing better is about to take its place. */
+  isRelayed(address: Address): boolean
   received(from: Address, content: Content): void
   /** A message, and no broadcast, leaves for this node, perhaps again. */
   sent(to: Address, bytes: number): void
@@ -110,15 +115,23 @@ export class MessageStreams {
     const outgoing = this.outgoing.get(to) ?? this.open(to)
     const bytes = content.data.length + MESSAGE_OVERHEAD_BYTES
     const broadcast = content.type === 'broadcast' ? content : undefined
-    if (!outgoing || outgoing.queuedBytes + bytes > MAX_QUEUED_BYTES) {
-      this.events.settled(to, broadcast, ticket, 'too-much-unsent')
+    const refusal = this.refusalOf(to, bytes, broadcast ? 'handed' : loadOf(bytes))
+    if (!outgoing || outgoing.queuedBytes + bytes > MAX_QUEUED_BYTES || refusal) {
+      this.events.settled(to, broadcast, ticket, refusal ?? 'too-much-unsent')
       return
     }
     const encoded = encodeForStream(content, this.roomFor)
-    if (outgoing.messages.length === 0) outgoing.failAtMs = this.core.nowMs + SEND_TIMEOUT_MS
+    if (outgoing.messages.length === 0) outgoing.failAtMs = this.failAtMs(to)
     outgoing.messages.push({ encoded, bytes, broadcast, ticket })
     outgoing.queuedBytes += bytes
     this.pump(outgoing)
+  }
+
+  /** Whether messages of this size to all of these would have to wait too long for relays. */
+  exceedsRelays(tos: readonly Address[], dataBytes: number): boolean {
+    const relayed = tos.filter((to) => this.events.isRelayed(to)).length
+    const bytes = dataBytes + MESSAGE_OVERHEAD_BYTES
+    return relayed > 0 && !fitsRelays(loadOf(bytes), relayed * bytes, this.waitingForRelays())
   }
 
   /** What it carries is delivered before what it acknowledges is settled: somebody may be waiting to answer. */
@@ -140,7 +153,7 @@ export class MessageStreams {
     })
     outgoing.first += count
     outgoing.sent = Math.max(0, outgoing.sent - count)
-    outgoing.failAtMs = this.core.nowMs + SEND_TIMEOUT_MS
+    outgoing.failAtMs = this.failAtMs(from)
     outgoing.resendDelayMs = RESEND_FIRST_MS
     outgoing.resendAtMs = undefined
     this.pump(outgoing)
@@ -160,7 +173,9 @@ export class MessageStreams {
   /** Packets to this node go another way from now on, or can go again. */
   pathChanged(address: Address): void {
     const outgoing = this.outgoing.get(address)
-    if (outgoing) this.sendAgain(outgoing)
+    if (!outgoing) return
+    outgoing.failAtMs = Math.min(outgoing.failAtMs, this.failAtMs(address))
+    this.sendAgain(outgoing)
   }
 
   writable(address: Address): void {
@@ -253,7 +268,7 @@ export class MessageStreams {
       queuedBytes: 0,
       resendAtMs: undefined,
       resendDelayMs: RESEND_FIRST_MS,
-      failAtMs: this.core.nowMs + SEND_TIMEOUT_MS,
+      failAtMs: this.failAtMs(to),
     }
     this.outgoing.set(to, outgoing)
     return outgoing
@@ -262,16 +277,55 @@ export class MessageStreams {
   private pump(outgoing: Outgoing): void {
     if (outgoing.sent === outgoing.messages.length) return
     const path = this.events.pathTo(outgoing.to)
-    if (!path || path.congested) return
+    if (!path) return
+    const relayed = path.kind !== 'direct' && this.events.isRelayed(outgoing.to)
+    if (relayed) this.refuseBulk(outgoing)
+    if (path.congested) return
+    const windowBytes = WINDOW_BYTES[relayed ? 'relay' : path.kind]
     while (outgoing.sent < outgoing.messages.length) {
       const message = outgoing.messages[outgoing.sent] as Message
-      if (outgoing.sent > 0 && outgoing.sentBytes + message.bytes > WINDOW_BYTES[path.kind]) break
+      if (outgoing.sent > 0 && outgoing.sentBytes + message.bytes > windowBytes) break
       const sequence = outgoing.first + outgoing.sent
       outgoing.sent++
       outgoing.sentBytes += message.bytes
       outgoing.reached = Math.max(outgoing.reached, sequence + 1)
       this.transmit(outgoing, message, sequence, path)
     }
+  }
+
+  /** What was to go over a better link and cannot any more. Messages that were sent once keep their numbers and stay. */
+  private refuseBulk(outgoing: Outgoing): void {
+    let waitingBytes = this.waitingForRelays()
+    const { messages, first } = outgoing
+    for (let index = messages.length - 1; index >= 0 && first + index >= outgoing.reached; index--) {
+      const { encoded, bytes, broadcast, ticket } = messages[index] as Message
+      if (fitsRelays('bulk', 0, waitingBytes)) return
+      if (loadOf(bytes) === 'small' || broadcast) continue
+      messages.splice(index, 1)
+      outgoing.queuedBytes -= bytes
+      waitingBytes -= bytes
+      this.slab.abandon(encoded)
+      this.events.settled(outgoing.to, broadcast, ticket, 'relay-too-slow')
+    }
+  }
+
+  private refusalOf(to: Address, bytes: number, load: RelayLoad): SendFailure | undefined {
+    if (!this.events.isRelayed(to) || fitsRelays(load, bytes, this.waitingForRelays())) return undefined
+    return 'relay-too-slow'
+  }
+
+  /** Over all nodes: all relays of a page share one session with the service. */
+  private waitingForRelays(): number {
+    let bytes = 0
+    for (const { to, queuedBytes } of this.outgoing.values()) {
+      if (queuedBytes > 0 && this.events.isRelayed(to)) bytes += queuedBytes
+    }
+    return bytes
+  }
+
+  private failAtMs(to: Address): number {
+    const isRelay = this.events.pathTo(to)?.kind === 'relay'
+    return this.core.nowMs + (isRelay ? SEND_TIMEOUT_RELAY_MS : SEND_TIMEOUT_MS)
   }
 
   private transmit(outgoing: Outgoing, message: Message, sequence: number, path: NonNullable<Path>): void {

@@ -13,7 +13,7 @@ import { LeafOverlord } from './leaf-overlord.ts'
 import { LinkKeeper, type LinkKeeperEvents } from './link-keeper.ts'
 import { LinkReporter } from './link-reporter.ts'
 import { Linker, type LinkFailure } from './linker.ts'
-import { pathTo } from './message-path.ts'
+import { firstLink, pathTo } from './message-path.ts'
 import { MessageStreams } from './message-streams.ts'
 import { NearOverlord } from './near-overlord.ts'
 import type { NodeCore } from './node-core.ts'
@@ -78,6 +78,7 @@ export class NodeParts {
         core.emit({ type: 'close', channel, reason: 'silent' })
         this.linkKeeper.onChannelLost(connection, channel)
       },
+      isBest: (connection) => this.upgrader.isHopeless(connection),
     })
     this.packets = new PacketSwitch(core, {
       delivered: (packet) => this.intake.onPacket(packet),
@@ -109,6 +110,10 @@ export class NodeParts {
     this.linkReporter = new LinkReporter(core)
     this.streams = new MessageStreams(core, {
       pathTo: (address) => pathTo(core.table, address),
+      isRelayed: (address) => {
+        const link = firstLink(core.table, address, (channel) => this.tunnels.forwarderFor(channel))
+        return link?.active?.kind === 'relay' && this.upgrader.isHopeless(link)
+      },
       received: (from, content) => {
         if (content.type === 'broadcast') this.broadcast.received(content)
         else {
@@ -129,6 +134,8 @@ export class NodeParts {
     this.broadcast = new Broadcast(core, {
       hand: (to, content) => this.streams.send(to, content, undefined),
       deliver: (from, data) => core.emit({ type: 'deliver', from, data, broadcast: true }),
+      exceedsRelays: (links, bytes) => this.streams.exceedsRelays(links, bytes),
+      refused: (ticket) => core.emit({ type: 'settle', ticket, failure: 'relay-too-slow' }),
       done: (ticket) => core.emit({ type: 'settle', ticket, failure: undefined }),
     })
     const { linker, linkKeeper, keepalive, packets, connector, requests, streams, tunnels, tunnelOverlord } = this

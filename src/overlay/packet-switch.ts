@@ -7,6 +7,7 @@ import type { Connection } from './connection.ts'
 import type { NodeCore } from './node-core.ts'
 import { routableFrame } from './routable-frame.ts'
 import { route } from './routing.ts'
+import { isUserData } from './user-data.ts'
 import { decodeFrame, encodeFrame, HOPS_OFFSET, type Outbound, type Packet } from './wire.ts'
 
 /** A node that is not in the ring yet hands its packets to somebody who is: one wrapping, never two. */
@@ -80,7 +81,13 @@ export class PacketSwitch {
       this.core.count('packet: link without channel')
       return false
     }
-    this.core.emit({ type: 'transmit', channel: connection.active.id, bytes })
+    const { id: channel, kind, congested } = connection.active
+    // Who sends it sends it again; a relay that takes no more would end, and the link with it.
+    if (congested && kind === 'relay' && isUserData(bytes)) {
+      this.core.count('packet: congested')
+      return true
+    }
+    this.core.emit({ type: 'transmit', channel, bytes })
     this.events.used(connection)
     return true
   }

@@ -26,6 +26,8 @@ export type TimerProfile = {
   keepalive: {
     quietMs: number
     quietRelayMs: number
+    /** On a relay that nothing better is about to take the place of. */
+    quietLastingRelayMs: number
     quietFarMs: number
     suspectMs: number
     deadMs: number
@@ -55,10 +57,12 @@ export const MODERN: TimerProfile = {
   strangerProbeMs: 4_000, // A guess: by then a newcomer has joined our ring, if it can.
   seekAfterMs: 300, // A guess.
   trimDelayMs: 5_000, // A guess: long enough for a gap to show.
-  // Quiet and dead together: a killed tab is to be noticed within 5 s. Each probe over a relay costs two stanzas.
+  // Quiet and dead together: a killed tab is to be noticed within 5 s. A probe over a relay and its answer cost each end
+  // two stanzas; where relays are for good, presence must tell of deaths, and a peer with four links sends 24 a minute.
   keepalive: {
     quietMs: 1_500,
     quietRelayMs: 2_000,
+    quietLastingRelayMs: 20_000,
     quietFarMs: 5_000,
     suspectMs: 1_000,
     deadMs: 2_000,
@@ -86,6 +90,7 @@ export const PAPER: TimerProfile = {
   keepalive: {
     quietMs: 15_000,
     quietRelayMs: 15_000,
+    quietLastingRelayMs: 15_000,
     quietFarMs: 15_000,
     suspectMs: 5_000,
     deadMs: 30_000,

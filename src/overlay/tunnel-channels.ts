@@ -15,6 +15,7 @@ import type { ChannelId, Effect, Input } from './effects.ts'
 import { type Endpoint, endpointOf, schemeOf, targetOf } from './endpoint.ts'
 import type { NodeCore } from './node-core.ts'
 import { canForward, type Hops, overlapOf } from './overlap.ts'
+import { isUserData } from './user-data.ts'
 import { encodeFrame, type TunnelFrame } from './wire.ts'
 
 export const TUNNEL = 'tunnel'
@@ -64,6 +65,12 @@ export class TunnelChannels {
     const inUse = new Set<Address>()
     for (const { forwarder } of this.tunnels.values()) if (forwarder) inUse.add(forwarder)
     return inUse
+  }
+
+  /** Through whom this channel goes at this moment, if it is a tunnel. */
+  forwarderFor(channel: ChannelId): Connection | undefined {
+    const tunnel = this.tunnels.get(channel)
+    return tunnel && this.forwarderOf(tunnel)
   }
 
   /** True for an effect that concerns a tunnel, which is carried out here and by nobody else. */
@@ -179,8 +186,8 @@ export class TunnelChannels {
       if (frame.kind === 'frame') this.core.sendTo(connection, { type: 'no-tunnel', to: frame.to })
       return
     }
-    // What is sent through us is somebody else's and may wait for nobody of ours.
-    if (active.congested) this.core.count('tunnel: congested')
+    // What is sent through us is somebody else's and may wait for nobody of ours; but a relay has a lane for its probes.
+    if (active.congested && (active.kind !== 'relay' || isUserData(frame.payload))) this.core.count('tunnel: congested')
     else this.core.emit({ type: 'transmit', channel: active.id, bytes })
   }
 
@@ -202,6 +209,11 @@ export class TunnelChannels {
     const { far: to, ...rest } = frame
     const { active } = forwarder
     if (!active) return
+    // As in packets: our own streams send it again.
+    if (active.congested && active.kind === 'relay' && isUserData(frame.payload)) {
+      this.core.count('tunnel: congested')
+      return
+    }
     const bytes = encodeFrame({ type: 'tunnel', from: this.core.config.address, to, ...rest })
     this.core.emit({ type: 'transmit', channel: active.id, bytes })
   }

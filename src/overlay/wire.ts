@@ -96,7 +96,7 @@ export type Refusal = (typeof REFUSALS)[number]
 const MODES = ['greedy', 'annealing', 'exact', 'path', 'last'] as const
 export type Mode = (typeof MODES)[number]
 
-const BODIES = ['request', 'reply', 'forward', 'data', 'ack', 'reset'] as const
+export const BODIES = ['request', 'reply', 'forward', 'data', 'ack', 'reset'] as const
 export type Body = (typeof BODIES)[number]
 
 export type Packet = {
@@ -162,7 +162,7 @@ export type Frame =
   | { type: 'links'; links: Address[] }
   | Packet
 
-const FRAMES = [
+export const FRAMES = [
   'start',
   'accept',
   'confirm',

@@ -6,6 +6,7 @@ import type { Address } from '../overlay/address.ts'
 import type { ChannelId, Effect, Input, NodeState, SendFailure, Ticket } from '../overlay/effects.ts'
 import { type Endpoint, schemeOf } from '../overlay/endpoint.ts'
 import type { Node } from '../overlay/node.ts'
+import { isUserData } from '../overlay/user-data.ts'
 import type { Channel, ChannelEvents, Transport, TurnClock } from '../ports.ts'
 
 /** Inputs and effects kept for the snapshot. */
@@ -155,7 +156,7 @@ export class Driver {
         const channel = this.channels.get(effect.channel)
         if (!channel) break
         const wasCongested = channel.congested
-        channel.send(effect.bytes)
+        channel.send(effect.bytes, isUserData(effect.bytes))
         if (channel.congested && !wasCongested) this.give({ type: 'channel-congested', channel: effect.channel })
         break
       }

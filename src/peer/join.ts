@@ -98,6 +98,7 @@ export async function join(options: JoinOptions): Promise<Ring> {
     rendezvous: parts.flatMap((each) => each.rendezvous),
     dropped: Object.assign({}, ...parts.map((each) => each.dropped)),
     linked: (endpoints) => xmpp?.recent.linked(endpoints),
+    relayPace: () => xmpp?.relayPace() ?? 0,
     invite: async () => xmpp?.invitations?.invite(),
     close: () => {
       for (const each of parts) each.close()
@@ -125,6 +126,7 @@ type Parts = {
 type XmppParts = Parts & {
   session: XmppSession
   recent: RecentPeers
+  relayPace: () => number
   /** Undefined for who has no account to be a contact of anybody. */
   invitations: InvitationRendezvous | undefined
 }
@@ -192,6 +194,7 @@ function xmppParts(
   return {
     session,
     recent,
+    relayPace: () => relay.pace.bytesPerS,
     invitations,
     transports,
     rendezvous,

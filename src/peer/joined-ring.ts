@@ -26,6 +26,8 @@ export type JoinedRingParts = {
   /** Undefined where no service is used. */
   session: XmppSession | undefined
   transports: Transport[]
+  /** How fast messages go that nothing but the XMPP service carries, in bytes per second. */
+  relayPace: () => number
   rendezvous: Rendezvous[]
   dropped: Record<string, { readonly dropped: ReadonlyMap<string, number> }>
   /** Told of each link that stands, with the endpoints that the peer has named. */
@@ -122,13 +124,13 @@ export class JoinedRing implements Ring {
     if (!parseAddress(to)) throw OvertureError.unreachable(String(to))
     // A node takes its own copy at once, unless it is in the middle of something.
     const failure = await this.driver.send(to, this.driver.busy ? data.slice() : data)
-    if (failure) throw errorOf(failure, to)
+    if (failure) throw this.errorOf(failure, to)
   }
 
   async broadcast(data: Uint8Array): Promise<void> {
     this.check(data)
     const failure = await this.driver.broadcast(data.slice())
-    if (failure) throw errorOf(failure, this.address)
+    if (failure) throw this.errorOf(failure, undefined)
   }
 
   invite(): Promise<Invitation | undefined> {
@@ -231,6 +233,20 @@ export class JoinedRing implements Ring {
     return counters
   }
 
+  /** `to` is undefined for a message to all. */
+  private errorOf(failure: SendFailure, to: Address | undefined): OvertureError {
+    switch (failure) {
+      case 'unreachable':
+        return OvertureError.unreachable(to ?? this.address)
+      case 'too-much-unsent':
+        return OvertureError.tooMuchUnsent(MAX_QUEUED_BYTES)
+      case 'relay-too-slow':
+        return OvertureError.relayTooSlow(to, this.parts.relayPace())
+      case 'left':
+        return OvertureError.left()
+    }
+  }
+
   /** A listener that throws is the application's trouble and must not stop the ring. */
   private tell<K extends keyof RingEvents>(event: K, value: RingEvents[K]): void {
     for (const listener of this.listeners[event]) {
@@ -240,16 +256,5 @@ export class JoinedRing implements Ring {
         reportError(error)
       }
     }
-  }
-}
-
-function errorOf(failure: SendFailure, to: Address): OvertureError {
-  switch (failure) {
-    case 'unreachable':
-      return OvertureError.unreachable(to)
-    case 'too-much-unsent':
-      return OvertureError.tooMuchUnsent(MAX_QUEUED_BYTES)
-    case 'left':
-      return OvertureError.left()
   }
 }

@@ -69,10 +69,18 @@ export interface Ring {
   /**
    * Sends to one node, linked or not, at most 64 KiB. Resolves when the node has acknowledged; messages to one node
    * arrive once each and in the order sent. Rejects with an OvertureError: `message-too-large`, `too-much-unsent`,
-   * `unreachable`, `left`.
+   * `relay-too-slow`, `unreachable`, `left`.
+   *
+   * `relay-too-slow`: the node is reached over a relay alone (kind `relay`, or by way of such a peer) and a better link
+   * was tried in vain. There at most 80 KiB may wait for all such nodes together, and messages of up to 4 KiB each find
+   * room for 48 KiB more: a largest message passes when little else waits, and small talk while bulk does not.
    */
   send(to: Address, data: Uint8Array): Promise<void>
-  /** Sends to every node of the ring. Resolves when the nodes that we handed it to have acknowledged. */
+  /**
+   * Sends to every node of the ring. Resolves when the nodes that we handed it to have acknowledged. Rejects as `send`
+   * does; with `relay-too-slow` as a whole, sent to nobody, when it is too much for those of our own peers that are
+   * reached over a relay, counted once for each of them.
+   */
   broadcast(data: Uint8Array): Promise<void>
   /**
    * What names us as the inviter in a link, for `JoinOptions.invitation` of whoever follows it: they and we become contacts

@@ -1,10 +1,12 @@
 /**
  * Relay XML: what is in one IQ of a relay channel?
  *
- *   <data xmlns='urn:overture:relay:0' sid='0f3a…' seq='0' [close='1']>base64</data>
+ *   <data xmlns='urn:overture:relay:0' sid='0f3a…' seq='0' [bulk='1'] [close='1']>base64</data>
  *
- * The payloads of one direction, in the order of `seq`, are one stream of frames, each behind its length in four bytes
- * (big-endian). So a large frame is cut and small frames that wait travel together, with nothing else to say.
+ * Each direction has two lanes, which count `seq` for themselves: bulk, and all else, which need not wait for bulk. The
+ * payloads of one lane, in the order of `seq`, are one stream of frames, each behind its length in four bytes
+ * (big-endian). So a large frame is cut and small frames that wait travel together, with nothing else to say. The last
+ * piece of a channel is never bulk.
  */
 import { type Element, xml } from '../xmpp/stanza.ts'
 
@@ -14,22 +16,24 @@ export const LENGTH_BYTES = 4
 
 const MAX_BASE64_LENGTH = Math.ceil(MAX_PAYLOAD_BYTES / 3) * 4
 
-export type RelayPiece = { sid: string; seq: number; payload: Uint8Array; close: boolean }
+export type RelayPiece = { sid: string; seq: number; payload: Uint8Array; bulk: boolean; close: boolean }
 
-export function writePiece({ sid, seq, payload, close }: RelayPiece): Element {
+export function writePiece({ sid, seq, payload, bulk, close }: RelayPiece): Element {
   const text = btoa(String.fromCharCode(...payload))
-  return xml('data', { xmlns: RELAY_XMLNS, sid, seq: String(seq), ...(close ? { close: '1' } : {}) }, text)
+  const flags = { ...(bulk ? { bulk: '1' } : {}), ...(close ? { close: '1' } : {}) }
+  return xml('data', { xmlns: RELAY_XMLNS, sid, seq: String(seq), ...flags }, text)
 }
 
 /** Undefined for what is no piece. Never throws. */
 export function readPiece(data: Element): RelayPiece | undefined {
-  const { sid, seq, close } = data.attrs as Record<string, unknown>
+  const { sid, seq, bulk, close } = data.attrs as Record<string, unknown>
   if (!data.is('data', RELAY_XMLNS)) return undefined
   if (typeof sid !== 'string' || !/^[A-Za-z0-9]{1,32}$/.test(sid)) return undefined
   if (typeof seq !== 'string' || !/^\d{1,15}$/.test(seq)) return undefined
-  if (close !== undefined && close !== '1') return undefined
+  if (bulk !== undefined && bulk !== '1') return undefined
+  if (close !== undefined && (close !== '1' || bulk === '1')) return undefined
   const payload = readBase64(data.getText())
-  return payload && { sid, seq: Number(seq), payload, close: close === '1' }
+  return payload && { sid, seq: Number(seq), payload, bulk: bulk === '1', close: close === '1' }
 }
 
 function readBase64(text: string): Uint8Array | undefined {

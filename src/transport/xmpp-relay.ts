@@ -6,16 +6,17 @@ import { type Endpoint, endpointOf, targetOf } from '../overlay/endpoint.ts'
 import { type Channel, type Clock, type Random, StanzaError, type Stanzas, type Transport } from '../ports.ts'
 import type { Element } from '../xmpp/stanza.ts'
 import { RelayChannel, type RelayChannelKeeper } from './relay-channel.ts'
+import { RelayPace } from './relay-pace.ts'
 import { RELAY_XMLNS, type RelayPiece, readPiece, writePiece } from './relay-xml.ts'
 
 const MAX_CHANNELS = 256 // A guess: far more links than a relay's pace feeds.
 const MAX_CHANNELS_PER_JID = 8 // A guess: attempts of both sides and channels that are closing.
 const MAX_ENDED_REMEMBERED = 512 // A guess: so that a late first piece does not open a channel again.
-const PIECE_TIMEOUT_MS = 30_000 // A guess: the windows of ten channels at a default Prosody's pace, and half again.
 
 export class XmppRelay implements Transport, RelayChannelKeeper {
   readonly scheme = 'xmpp'
   readonly clock: Clock
+  readonly pace = new RelayPace()
   readonly dropped = new Map<string, number>()
   private readonly stanzas: Stanzas
   private readonly random: Random
@@ -65,8 +66,9 @@ export class XmppRelay implements Transport, RelayChannelKeeper {
     this.stopWhenDone()
   }
 
-  request(jid: string, piece: RelayPiece): Promise<unknown> {
-    return this.stanzas.request({ type: 'set', to: jid, child: writePiece(piece), timeoutMs: PIECE_TIMEOUT_MS })
+  request(jid: string, piece: RelayPiece, timeoutMs: number): Promise<unknown> {
+    const { bulk } = piece
+    return this.stanzas.request({ type: 'set', to: jid, child: writePiece(piece), timeoutMs, bulk })
   }
 
   forget(channel: RelayChannel): void {

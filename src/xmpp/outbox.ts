@@ -11,6 +11,8 @@ export type Outgoing = {
   stanza: Element
   /** Whether somebody still waits for it when its turn has come. */
   wanted: () => boolean
+  /** Goes when nothing else waits. */
+  bulk?: boolean
 }
 
 /** Where stanzas go; undefined while there is no stream to take them. */
@@ -32,7 +34,8 @@ export class Outbox {
   offer(outgoing: Outgoing): StanzaError | undefined {
     const bytes = byteLength(outgoing.stanza.toString())
     if (bytes > MAX_STANZA_BYTES) return new StanzaError('policy-violation', `a stanza of ${bytes} bytes is too large`)
-    if (!this.pacer.offer(outgoing, bytes)) return new StanzaError('resource-constraint', 'too much waits to be sent')
+    if (!this.pacer.offer(outgoing, bytes, outgoing.bulk))
+      return new StanzaError('resource-constraint', 'too much waits to be sent')
     this.pump()
     return undefined
   }

@@ -65,6 +65,38 @@ describe('pacer', () => {
     expect(large.offer(1, 1)).toBe(true)
   })
 
+  test('bulk goes when nothing else waits, however long it has waited', () => {
+    const pacer = new Pacer<string>(0, TIGHT)
+    pacer.spend(TIGHT.burstBytes, 0)
+    pacer.offer('bulk', 50, true)
+    pacer.offer('more bulk', 50, true)
+    pacer.offer('ping', 50)
+    pacer.offer('pong', 50)
+    expect(pacer.take(10_000)).toEqual(['ping', 'pong', 'bulk', 'more bulk'])
+  })
+
+  test('what goes first is not passed by bulk that would fit', () => {
+    const pacer = new Pacer<string>(0, TIGHT)
+    pacer.spend(TIGHT.burstBytes, 0)
+    pacer.offer('small bulk', 10, true)
+    pacer.offer('large', 500)
+    expect(pacer.take(4_000)).toEqual([])
+    expect(pacer.deadline).toBe(5_000)
+    expect(pacer.take(5_000)).toEqual(['large'])
+  })
+
+  test('bulk fills half of the queue, and leaves the rest to all else', () => {
+    const { queuedStanzas, queuedBytes } = PACER_LIMITS
+    const many = new Pacer<number>(0)
+    for (let i = 0; i < queuedStanzas / 2; i++) expect(many.offer(i, 1, true)).toBe(true)
+    expect(many.offer(0, 1, true)).toBe(false)
+    expect(many.offer(0, 1)).toBe(true)
+    const large = new Pacer<number>(0)
+    expect(large.offer(0, queuedBytes / 2, true)).toBe(true)
+    expect(large.offer(1, 1, true)).toBe(false)
+    expect(large.offer(1, 1)).toBe(true)
+  })
+
   test('whatever is offered whenever: order is kept, limits hold, and the deadline is neither early nor never', () => {
     const step = fc.record({
       waitMs: fc.nat(3_000),

@@ -1,6 +1,7 @@
 /**
- * Pacer: which waiting stanza may go now? A token bucket over stanzas and bytes, first in, first out, so that a busy
- * page stays a guest that a server does not throttle. Pure: time is passed in.
+ * Pacer: which waiting stanza may go now? A token bucket over stanzas and bytes, so that a busy page stays a guest that a
+ * server does not throttle. First in, first out within each of two classes: bulk goes when nothing else waits, so that
+ * data never delays what keeps the ring together. Pure: time is passed in.
  *
  * Servers differ widely: Prosody's shipped limit is 10 kB/s of reading (it slows, it does not cut), others have none.
  */
@@ -23,14 +24,16 @@ export const PACER_LIMITS: PacerLimits = {
   queuedBytes: 2_097_152, // A guess: 16 s at the sustained rate.
 }
 
+/** Of the queue: bulk can fill no more, so that there is room for what goes first. */
+const BULK_SHARE = 0.5
 const ROUNDING = 1e-6 // Sums of fractions fall short by less; a deadline must not.
 
 type Waiting<T> = { item: T; bytes: number }
 
 export class Pacer<T> {
   private readonly limits: PacerLimits
-  private readonly queue: Waiting<T>[] = []
-  private queuedBytes = 0
+  private readonly urgent = new Line<T>()
+  private readonly bulk = new Line<T>()
   private stanzas: number
   private bytes: number
   private filledAt: number
@@ -43,31 +46,33 @@ export class Pacer<T> {
   }
 
   get length(): number {
-    return this.queue.length
+    return this.urgent.waiting.length + this.bulk.waiting.length
   }
 
   /** Queues one stanza; false when the queue is full. */
-  offer(item: T, bytes: number): boolean {
+  offer(item: T, bytes: number, bulk = false): boolean {
     const { queuedStanzas, queuedBytes } = this.limits
-    if (this.queue.length >= queuedStanzas || this.queuedBytes + bytes > queuedBytes) return false
-    this.queue.push({ item, bytes })
-    this.queuedBytes += bytes
+    const bytesWaiting = this.urgent.bytes + this.bulk.bytes
+    if (this.length >= queuedStanzas || bytesWaiting + bytes > queuedBytes) return false
+    const isBulkFull =
+      this.bulk.waiting.length >= BULK_SHARE * queuedStanzas || this.bulk.bytes + bytes > BULK_SHARE * queuedBytes
+    if (bulk && isBulkFull) return false
+    const line = bulk ? this.bulk : this.urgent
+    line.push({ item, bytes })
     return true
   }
 
-  /** Takes what may go now, oldest first. */
+  /** Takes what may go now: bulk last, else oldest first. */
   take(now: number): T[] {
     this.refill(now)
-    let count = 0
-    for (const { bytes } of this.queue) {
-      if (!this.affords(bytes)) break
+    const taken: T[] = []
+    for (let line = this.next; line !== undefined; line = this.next) {
+      if (!this.affords(line.first.bytes)) break
+      const { item, bytes } = line.shift()
       this.pay(bytes)
-      count++
+      taken.push(item)
     }
-    return this.queue.splice(0, count).map(({ item, bytes }) => {
-      this.queuedBytes -= bytes
-      return item
-    })
+    return taken
   }
 
   /** Accounts for a stanza that did not wait: an answer goes before all questions, and they make up for it. */
@@ -78,7 +83,7 @@ export class Pacer<T> {
 
   /** When `take` has something to give; undefined while nothing waits. */
   get deadline(): number | undefined {
-    const first = this.queue[0]
+    const first = this.next?.first
     if (first === undefined) return undefined
     const { stanzasPerS, bytesPerS } = this.limits
     const lackS = Math.max((1 - this.stanzas) / stanzasPerS, (this.price(first.bytes) - this.bytes) / bytesPerS, 0)
@@ -87,8 +92,12 @@ export class Pacer<T> {
 
   /** Empties the queue and returns what was in it. The bucket stays as it is. */
   clear(): T[] {
-    this.queuedBytes = 0
-    return this.queue.splice(0).map(({ item }) => item)
+    return [...this.urgent.clear(), ...this.bulk.clear()]
+  }
+
+  /** Where the stanza waits that goes next. */
+  private get next(): Line<T> | undefined {
+    return [this.urgent, this.bulk].find(({ waiting }) => waiting.length > 0)
   }
 
   private affords(bytes: number): boolean {
@@ -112,5 +121,31 @@ export class Pacer<T> {
     this.stanzas = Math.min(burstStanzas, this.stanzas + elapsedS * stanzasPerS)
     this.bytes = Math.min(burstBytes, this.bytes + elapsedS * bytesPerS)
     this.filledAt = Math.max(this.filledAt, now)
+  }
+}
+
+/** Stanzas of one class, oldest first. */
+class Line<T> {
+  readonly waiting: Waiting<T>[] = []
+  bytes = 0
+
+  get first(): Waiting<T> {
+    return this.waiting[0] as Waiting<T>
+  }
+
+  push(one: Waiting<T>): void {
+    this.waiting.push(one)
+    this.bytes += one.bytes
+  }
+
+  shift(): Waiting<T> {
+    const one = this.waiting.shift() as Waiting<T>
+    this.bytes -= one.bytes
+    return one
+  }
+
+  clear(): T[] {
+    this.bytes = 0
+    return this.waiting.splice(0).map(({ item }) => item)
   }
 }

@@ -188,13 +188,14 @@ export class XmppSession implements Stanzas {
     to?: string
     child: Element
     timeoutMs?: number
+    bulk?: boolean
   }): Promise<Element | undefined> {
     if (this.binding === undefined) throw new StanzaError('disconnected')
     if (this.requests.full) throw new StanzaError('resource-constraint', 'too many requests wait for their answer')
     const id = `${this.idPrefix}-${++this.requestCount}`
     const stanza = xml('iq', { type: iq.type, to: iq.to, id }, iq.child)
     const outcome = this.requests.add(id, iq.to, iq.timeoutMs)
-    const refusal = this.outbox.offer({ stanza, wanted: () => this.requests.has(id) })
+    const refusal = this.outbox.offer({ stanza, wanted: () => this.requests.has(id), bulk: iq.bulk === true })
     if (refusal !== undefined) this.requests.fail(id, refusal)
     return outcome
   }

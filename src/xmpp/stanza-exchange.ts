@@ -7,6 +7,7 @@ import { Parser } from '@xmpp/xml'
 import { type Clock, type IqHandler, StanzaError, type Stanzas } from '../ports.ts'
 import { type Element, xml } from './stanza.ts'
 
+const IQ_BYTES = 120 // An IQ without its child: two full JIDs and an id.
 const REQUEST_TIMEOUT_MS = 10_000 // As a session would have it; a request may ask for another.
 
 /** A clock over the runtime's timers, so that fake timers move it too. */
@@ -30,6 +31,8 @@ export class StanzaExchange {
   readonly iqs: ExchangedIq[] = []
   /** How long a stanza or an answer is on its way; undefined is a microtask. */
   latencyMs: number | undefined
+  /** How fast the service reads from each member, what it has written in order; undefined is at once. */
+  bytesPerS: number | undefined
   intercept: (iq: ExchangedIq) => Interception = () => undefined
   private readonly members = new Map<string, ExchangedStanzas>()
 
@@ -59,15 +62,24 @@ export class StanzaExchange {
     return this.members.get(jid)
   }
 
-  carry(arrive: () => void): void {
-    if (this.latencyMs === undefined) queueMicrotask(arrive)
-    else this.clock.wakeAt(this.clock.now() + this.latencyMs, arrive)
+  /** What this member has written comes to whom it is for. */
+  carry(from: ExchangedStanzas | undefined, bytes: number, arrive: () => void): void {
+    const { latencyMs, bytesPerS } = this
+    if (from === undefined || (latencyMs === undefined && bytesPerS === undefined)) {
+      queueMicrotask(arrive)
+      return
+    }
+    from.readAtMs =
+      Math.max(from.readAtMs, this.clock.now()) + (bytesPerS === undefined ? 0 : (1_000 * bytes) / bytesPerS)
+    this.clock.wakeAt(from.readAtMs + (latencyMs ?? 0), arrive)
   }
 }
 
 export class ExchangedStanzas implements Stanzas {
   jid: string | undefined
   readonly domain: string
+  /** When the service will have read what we have written so far. */
+  readAtMs = 0
   private readonly exchange: StanzaExchange
   private readonly handlers = new Map<string, IqHandler>()
   private readonly online = new Set<(jid: string) => void>()
@@ -105,7 +117,7 @@ export class ExchangedStanzas implements Stanzas {
     return () => this.handlers.delete(key)
   }
 
-  request(iq: { type: 'get' | 'set'; to?: string; child: Element; timeoutMs?: number }): Promise<Element | undefined> {
+  request(iq: Parameters<Stanzas['request']>[0]): Promise<Element | undefined> {
     const from = this.jid
     if (from === undefined) return Promise.reject(new StanzaError('disconnected'))
     const asked: ExchangedIq = { from, to: iq.to ?? this.domain, type: iq.type, child: copyOf(iq.child) }
@@ -123,9 +135,10 @@ export class ExchangedStanzas implements Stanzas {
       this.pending.add(fail)
       const outcome = this.exchange.intercept(asked)
       if (outcome === 'lost') return
-      this.exchange.carry(() => {
-        const answer = outcome ?? this.exchange.find(asked.to)?.answer(asked) ?? new StanzaError('service-unavailable')
-        this.exchange.carry(() => {
+      this.exchange.carry(this, asked.child.toString().length + IQ_BYTES, () => {
+        const far = outcome === undefined ? this.exchange.find(asked.to) : undefined
+        const answer = outcome ?? far?.answer(asked) ?? new StanzaError('service-unavailable')
+        this.exchange.carry(far ?? this, far === undefined ? 0 : IQ_BYTES, () => {
           if (answer instanceof StanzaError) fail(answer)
           else settle(() => resolve(answer.child))
         })
@@ -137,7 +150,7 @@ export class ExchangedStanzas implements Stanzas {
     if (this.jid === undefined) return
     const sent = copyOf(stanza)
     sent.attrs.from = this.jid
-    this.exchange.carry(() => this.exchange.find(String(sent.attrs.to))?.receive(sent))
+    this.exchange.carry(this, sent.toString().length, () => this.exchange.find(String(sent.attrs.to))?.receive(sent))
   }
 
   receive(stanza: Element): void {
