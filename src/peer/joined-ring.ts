@@ -52,6 +52,7 @@ export class JoinedRing implements Ring {
       deliver: (from, data, broadcast) => this.tell('message', { from, data, broadcast }),
       peer: (change, address) => this.onPeer(change, address),
       state: (state) => this.onState(state),
+      signalled: () => undefined,
     })
     for (const transport of parts.transports) this.driver.addTransport(transport)
     // Our endpoints must stand before the first candidate appears, so this listens before rendezvous does.

@@ -131,7 +131,7 @@ export class World {
       if (onDelivery) onDelivery(inhabitant, delivery)
       else delivered.push(delivery)
     }
-    const events = { deliver, peer: () => undefined, state: () => undefined }
+    const events = { deliver, peer: () => undefined, state: () => undefined, signalled: () => undefined }
     const driver = new Driver(node, this.clock, events, { tracing: traced?.(name) ?? true })
     const startedAtMs = this.clock.now()
     const inhabitant: Inhabitant = { name, driver, node, address, delivered, transports: [], startedAtMs, gone: false }
