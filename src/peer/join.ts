@@ -10,7 +10,9 @@ import { ExternalServices } from '../reflection/external-services.ts'
 import { PresenceRendezvous } from '../rendezvous/presence.ts'
 import { resourceOf } from '../rendezvous/resource.ts'
 import { RoomRendezvous } from '../rendezvous/room.ts'
+import { EitherSignalling } from '../signalling/either-signalling.ts'
 import { JingleSignalling } from '../signalling/jingle-signalling.ts'
+import { RingSignalling } from '../signalling/ring-signalling.ts'
 import { type Rtc, WebrtcTransport } from '../transport/webrtc.ts'
 import { XmppRelay } from '../transport/xmpp-relay.ts'
 import { realClock } from '../xmpp/real-clock.ts'
@@ -44,6 +46,12 @@ export type JoinOptions = {
   rtc?: Rtc
 }
 
+/** What may come of dialling with each transport. */
+const DIALS: Record<'xmpp' | 'webrtc', { kind: ChannelKind; throughRing?: boolean }> = {
+  xmpp: { kind: 'relay' },
+  webrtc: { kind: 'direct', throughRing: true },
+}
+
 /**
  * Signs in and starts to look for peers. Resolves when signed in, with a ring that may still be alone; from then on the
  * ring keeps itself up, also while the XMPP service is away. Rejects with an OvertureError whose `retryable` says
@@ -64,21 +72,22 @@ export async function join(options: JoinOptions): Promise<Ring> {
     clock,
   })
   const relay = new XmppRelay(session, clock, cryptoRandom)
-  const signalling = new JingleSignalling(session, clock, cryptoRandom)
+  const address = nodeAddress(randomBytes(20))
+  const ringSignalling = new RingSignalling(address, clock, cryptoRandom)
+  const signalling = new EitherSignalling(ringSignalling, new JingleSignalling(session, clock, cryptoRandom))
   const reflection = new ExternalServices(session, clock)
   const hasWebrtc = WebrtcTransport.supported || options.rtc !== undefined
   const webrtc = hasWebrtc
     ? new WebrtcTransport({ signalling, reflection, clock, ...(options.rtc ? { rtc: options.rtc } : {}) })
     : undefined
   const transports: Transport[] = webrtc ? [relay, webrtc] : [relay]
-  const kinds: Record<string, ChannelKind> = { xmpp: 'relay', webrtc: 'direct' }
   const node = new Node(
     {
-      address: nodeAddress(randomBytes(20)),
+      address,
       incarnation: randomInteger(),
       namespace: hash,
       ...(options.neighboursPerSide === undefined ? {} : { perSide: options.neighboursPerSide }),
-      transports: transports.map(({ scheme }) => ({ scheme, kind: kinds[scheme] as ChannelKind })),
+      transports: transports.map(({ scheme }) => ({ scheme, ...DIALS[scheme as keyof typeof DIALS] })),
     },
     seededRandom(randomInteger()),
   )
@@ -100,6 +109,7 @@ export async function join(options: JoinOptions): Promise<Ring> {
     session,
     transports,
     rendezvous,
+    ringSignalling: webrtc && ringSignalling,
     dropped: { relay, signalling, reflection, session, ...(webrtc ? { webrtc } : {}) },
     close: () => {
       reflection.close()
