@@ -4,8 +4,9 @@
  */
 import { nodeAddress } from '../overlay/address.ts'
 import { Node } from '../overlay/node.ts'
+import type { DialledTransport } from '../overlay/node-config.ts'
 import { seededRandom } from '../overlay/seeded-random.ts'
-import type { ChannelKind, Rendezvous, Storage, Transport } from '../ports.ts'
+import type { Rendezvous, Storage, Transport } from '../ports.ts'
 import { ExternalServices } from '../reflection/external-services.ts'
 import { PresenceRendezvous } from '../rendezvous/presence.ts'
 import { resourceOf } from '../rendezvous/resource.ts'
@@ -40,16 +41,14 @@ export type JoinOptions = {
   }
   /** Wanted neighbours on each side of the ring; up to twice as many and one nodes are linked all to all. Default 2. */
   neighboursPerSide?: number
+  /**
+   * Whether two in one ring agree on a link through it. Default true; without it each link needs the XMPP service.
+   */
+  ringSignalling?: boolean
   /** Where a made account is kept; the page's IndexedDB by default. */
   storage?: Storage
   /** WebRTC for a platform that has none, such as Node. */
   rtc?: Rtc
-}
-
-/** What may come of dialling with each transport. */
-const DIALS: Record<'xmpp' | 'webrtc', { kind: ChannelKind; throughRing?: boolean }> = {
-  xmpp: { kind: 'relay' },
-  webrtc: { kind: 'direct', throughRing: true },
 }
 
 /**
@@ -81,13 +80,18 @@ export async function join(options: JoinOptions): Promise<Ring> {
     ? new WebrtcTransport({ signalling, reflection, clock, ...(options.rtc ? { rtc: options.rtc } : {}) })
     : undefined
   const transports: Transport[] = webrtc ? [relay, webrtc] : [relay]
+  const throughRing = hasWebrtc && options.ringSignalling !== false
+  const dials: DialledTransport[] = [
+    { scheme: 'xmpp', kind: 'relay' },
+    ...(webrtc ? [{ scheme: 'webrtc', kind: 'direct', throughRing } as const] : []),
+  ]
   const node = new Node(
     {
       address,
       incarnation: randomInteger(),
       namespace: hash,
       ...(options.neighboursPerSide === undefined ? {} : { perSide: options.neighboursPerSide }),
-      transports: transports.map(({ scheme }) => ({ scheme, ...DIALS[scheme as keyof typeof DIALS] })),
+      transports: dials,
     },
     seededRandom(randomInteger()),
   )
@@ -109,7 +113,7 @@ export async function join(options: JoinOptions): Promise<Ring> {
     session,
     transports,
     rendezvous,
-    ringSignalling: webrtc && ringSignalling,
+    ringSignalling: throughRing ? ringSignalling : undefined,
     dropped: { relay, signalling, reflection, session, ...(webrtc ? { webrtc } : {}) },
     close: () => {
       reflection.close()
