@@ -40,6 +40,15 @@ test('nothing is lost when only one end has lost the direct link', async ({ app,
   await expectAllArrived(a, b)
 })
 
+test('nothing is lost where one end agrees on links by Jingle alone', async ({ app, context }) => {
+  const [a, b] = await meet(app, context, { ringSignalling: false })
+  await startCounting(a, b)
+  for (const page of [a, b]) await expectPaths(page, ['relay', 'direct'])
+  await cutConnections(a, b)
+  for (const page of [a, b]) await expectPaths(page, ['relay', 'direct', 'relay', 'direct'])
+  await expectAllArrived(a, b)
+})
+
 test('nothing is lost when the direct link swallows everything and does not say so', async ({ app, context }) => {
   const [a, b] = await meet(app, context)
   await startCounting(a, b)
@@ -49,7 +58,7 @@ test('nothing is lost when the direct link swallows everything and does not say 
   await expectAllArrived(a, b)
 })
 
-async function meet(app: AppServer, context: BrowserContext): Promise<[Page, Page]> {
+async function meet(app: AppServer, context: BrowserContext, differing: object = {}): Promise<[Page, Page]> {
   await context.addInitScript(() => {
     const connections: RTCPeerConnection[] = []
     window.connections = connections
@@ -69,10 +78,11 @@ async function meet(app: AppServer, context: BrowserContext): Promise<[Page, Pag
     }
   })
   const options = { namespace: crypto.randomUUID(), xmpp: { service: app.service, domain: 'localhost' } }
-  const url = `${app.url}e2e/bare-page/index.html#${encodeURIComponent(JSON.stringify(options))}`
-  const pages: [Page, Page] = [await context.newPage(), await context.newPage()]
-  await Promise.all(pages.map((page) => page.goto(url)))
-  return pages
+  const [a, b] = [await context.newPage(), await context.newPage()]
+  const open = (page: Page, chosen: object) =>
+    page.goto(`${app.url}e2e/bare-page/index.html#${encodeURIComponent(JSON.stringify(chosen))}`)
+  await Promise.all([open(a, options), open(b, { ...options, ...differing })])
+  return [a, b]
 }
 
 /** From the moment at which they see each other. */

@@ -11,10 +11,11 @@
  */
 import { type Address, type Distance, moveLeft } from './address.ts'
 import type { Connection } from './connection.ts'
-import { type Endpoint, schemeOf } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
 import type { Linker } from './linker.ts'
 import type { NodeCore } from './node-core.ts'
 import type { Requests } from './requests.ts'
+import { endpointsOf, isServed } from './ring-endpoint.ts'
 import type { RoleBits } from './role.ts'
 import { routableFrame } from './routable-frame.ts'
 import { decodeRequest, encodeReply, encodeRequest, type Mode, type Packet, type Reply } from './wire.ts'
@@ -206,7 +207,7 @@ export class Connector {
 
   private dial(address: Address, role: RoleBits, endpoints: readonly Endpoint[]): void {
     if (this.linker.isDialling(address)) return
-    const endpoint = firstContact(this.core, endpoints)
+    const endpoint = firstContact(this.core, endpoints, address)
     if (endpoint) this.linker.dial(endpoint, address, role)
     else this.core.count('connect: no endpoint that we can dial')
   }
@@ -240,14 +241,18 @@ export class Connector {
   }
 }
 
-/** The endpoint to dial first, by the order of our transports. */
+/** The endpoint to dial first, by the order of our transports; what needs a service that we have lost comes last. */
 export function firstContact(
-  core: Pick<NodeCore, 'config' | 'shows'>,
+  core: Pick<NodeCore, 'config' | 'endpoints' | 'shows'>,
   endpoints: readonly Endpoint[],
+  address: Address,
 ): Endpoint | undefined {
-  for (const { scheme, nearby } of core.config.transports) {
-    const endpoint = endpoints.find((candidate) => schemeOf(candidate) === scheme)
-    if (endpoint && (!nearby || core.shows(endpoint))) return endpoint
+  let last: Endpoint | undefined
+  for (const transport of core.config.transports) {
+    for (const endpoint of endpointsOf(transport, endpoints, address, core)) {
+      if (isServed(endpoint, core)) return endpoint
+      last ??= endpoint
+    }
   }
-  return undefined
+  return last
 }

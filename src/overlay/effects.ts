@@ -35,6 +35,11 @@ export type Input =
   | { type: 'broadcast'; ticket: Ticket; data: Uint8Array }
   /** Who is nearest to this key? Answered by `found`. */
   | { type: 'find'; ticket: Ticket; key: Address }
+  /**
+   * A small message to any node of the ring, which may be lost and is not sent again; who sends it again says the how
+   * manieth attempt it is, and it takes another way.
+   */
+  | { type: 'signal'; to: Address; data: Uint8Array; attempt: number }
   /** The page was hidden or shown: a hidden tab answers late. */
   | { type: 'visibility-changed'; hidden: boolean }
   /** The network or the clock jumped: nothing that was known to live is sure to live. */
@@ -49,6 +54,8 @@ export type Effect =
   | { type: 'settle'; ticket: Ticket; failure: SendFailure | undefined }
   /** Who says so itself; undefined when nobody has answered, or there is too much to ask already. */
   | { type: 'found'; ticket: Ticket; address: Address | undefined }
+  /** A node of the ring has sent us a signal; the bytes may be kept. */
+  | { type: 'signalled'; from: Address; data: Uint8Array }
   /** `left`: said goodbye or fell silent; `unlinked`: is there, but the link was given up. */
   | { type: 'peer'; change: 'joined' | 'changed' | 'left' | 'unlinked'; address: Address }
   | { type: 'state'; state: NodeState }

@@ -13,6 +13,7 @@ import type { MessageStreams } from './message-streams.ts'
 import type { NodeCore } from './node-core.ts'
 import type { PacketSwitch } from './packet-switch.ts'
 import type { Requests } from './requests.ts'
+import type { Signals } from './signals.ts'
 import type { TunnelChannels } from './tunnel-channels.ts'
 import type { TunnelOverlord } from './tunnel-overlord.ts'
 import {
@@ -34,6 +35,7 @@ export type IntakeParts = {
   connector: Connector
   requests: Requests
   streams: MessageStreams
+  signals: Signals
   tunnels: TunnelChannels
   tunnelOverlord: TunnelOverlord
 }
@@ -106,6 +108,9 @@ export class FrameIntake {
         else this.core.count('packet: bad reset')
         return
       }
+      case 'signal':
+        this.parts.signals.received(source, payload)
+        return
       case 'forward':
         throw new Error('the packet switch unwraps what it forwards')
     }

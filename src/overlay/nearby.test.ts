@@ -71,7 +71,8 @@ describe('an endpoint that only those nearby can reach', () => {
 
   test('is the first contact only where rendezvous shows it', () => {
     const { config } = linkedByRelay()
-    const shown = (isShown: boolean) => firstContact({ config, shows: () => isShown }, [relay, tab])
+    const shown = (isShown: boolean) =>
+      firstContact({ config, endpoints: [relay, tab], shows: () => isShown }, [relay, tab], high)
     expect(shown(false)).toBe(relay)
     expect(shown(true)).toBe(tab)
   })

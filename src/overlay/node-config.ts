@@ -3,6 +3,8 @@ import type { Address } from './address.ts'
 import type { ChannelKind } from './channel-kind.ts'
 import { MODERN, type TimerProfile } from './timer-profile.ts'
 
+export type DialledTransport = { scheme: string; kind: ChannelKind; nearby?: boolean; throughRing?: boolean }
+
 export type NodeConfig = {
   address: Address
   /** Tells this run of the node from an earlier one at the same address; 32 bits. */
@@ -10,10 +12,10 @@ export type NodeConfig = {
   /** 40 hex digits: what the outside may know of the overlay's name and secret. */
   namespace: string
   /**
-   * What we can dial, in the order in which a first contact should try; `kind` is the best that may come of it. One that
-   * is `nearby` reaches only those whom rendezvous shows there, whatever endpoints a far node names.
+   * What we can dial, in the order in which a first contact should try; `kind` is the best that may come of it.
+   * `nearby`: reaches only those whom rendezvous shows there, whatever endpoints a far node names. `throughRing`: what it takes to dial can travel as signals of the ring.
    */
-  transports: readonly { scheme: string; kind: ChannelKind; nearby?: boolean }[]
+  transports: readonly DialledTransport[]
   /** Wanted neighbours on each side; all-to-all is certain for up to 2 × perSide + 1 nodes. */
   perSide: number
   profile: TimerProfile

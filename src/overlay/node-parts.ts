@@ -23,6 +23,7 @@ import { PartSchedule } from './part-schedule.ts'
 import { Requests } from './requests.ts'
 import { hasRole, ON_DEMAND, type RoleBits, SHORTCUT } from './role.ts'
 import { ShortcutOverlord } from './shortcut-overlord.ts'
+import { Signals } from './signals.ts'
 import { StatusReporter } from './status-reporter.ts'
 import { TUNNEL, TunnelChannels } from './tunnel-channels.ts'
 import { TunnelOverlord } from './tunnel-overlord.ts'
@@ -58,6 +59,7 @@ export class NodeParts {
   readonly upkeep: Upkeep
   readonly streams: MessageStreams
   readonly broadcast: Broadcast
+  readonly signals: Signals
   /** Of all parts but the streams, which most inputs concern. */
   readonly schedule: PartSchedule
 
@@ -138,10 +140,12 @@ export class NodeParts {
       refused: (ticket) => core.emit({ type: 'settle', ticket, failure: 'relay-too-slow' }),
       done: (ticket) => core.emit({ type: 'settle', ticket, failure: undefined }),
     })
-    const { linker, linkKeeper, keepalive, packets, connector, requests, streams, tunnels, tunnelOverlord } = this
+    this.signals = new Signals(core, (far) => this.tunnelOverlord.namedBy(far))
+    const { linker, linkKeeper, keepalive, packets, connector, requests, streams, signals, tunnels, tunnelOverlord } =
+      this
     this.intake = new FrameIntake(
       core,
-      { linker, linkKeeper, keepalive, packets, connector, requests, streams, tunnels, tunnelOverlord },
+      { linker, linkKeeper, keepalive, packets, connector, requests, streams, signals, tunnels, tunnelOverlord },
       { named: events.named },
     )
     this.upkeep = new Upkeep(core, [

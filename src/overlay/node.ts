@@ -20,6 +20,7 @@ import { type NodeConfig, type NodeFacts, nodeConfig } from './node-config.ts'
 import type { NodeCore, Random } from './node-core.ts'
 import { NodeParts } from './node-parts.ts'
 import { ownStatus } from './own-status.ts'
+import { ringEndpoints } from './ring-endpoint.ts'
 import { TUNNEL } from './tunnel-channels.ts'
 import { encodeFrame, type Frame, type Outbound, type Packet, type Status } from './wire.ts'
 
@@ -35,7 +36,7 @@ export class Node implements NodeCore {
   /** What was dropped or went wrong, by reason. */
   readonly counters = new Map<string, number>()
   nowMs = 0
-  endpoints: readonly Endpoint[] = []
+  endpoints: readonly Endpoint[]
   leaving = false
   state: NodeState = 'alone'
   hidden = false
@@ -52,6 +53,7 @@ export class Node implements NodeCore {
     this.config = config
     this.random = random
     this.table = new ConnectionTable(config.address)
+    this.endpoints = ringEndpoints(config)
     this.parts = new NodeParts(this, {
       joined: (connection) => this.onJoined(connection),
       rerouted: (connection) => this.onRerouted(connection),
@@ -127,9 +129,9 @@ export class Node implements NodeCore {
         break
       }
       case 'endpoints-changed':
-        this.endpoints = input.endpoints
+        this.endpoints = [...input.endpoints, ...ringEndpoints(this.config)]
         for (const connection of this.table.all()) {
-          this.sendTo(connection, { type: 'endpoints', endpoints: [...input.endpoints] })
+          this.sendTo(connection, { type: 'endpoints', endpoints: [...this.endpoints] })
         }
         break
       case 'channel-arrived':
@@ -174,6 +176,9 @@ export class Node implements NodeCore {
         this.parts.finder.find(key, (address) => this.emit({ type: 'found', ticket, address }))
         break
       }
+      case 'signal':
+        this.parts.signals.send(input.to, input.data, input.attempt)
+        break
       case 'visibility-changed':
         this.hidden = input.hidden
         this.table.changed()

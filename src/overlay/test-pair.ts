@@ -13,6 +13,8 @@ type Who = 'a' | 'b'
 export type TestPairOptions = {
   /** Whether channels open and arrive as soon as they are dialled, so that frames alone are put in order. */
   instantChannels?: boolean
+  /** Whether each says that it can be dialled through the ring. */
+  throughRing?: boolean
 }
 
 /** How often both may be woken in a row: more would be a node that never meets its deadline. */
@@ -38,7 +40,8 @@ export class TestPair {
   constructor(addressOfA: Address, addressOfB: Address, options: TestPairOptions = {}) {
     this.options = options
     const node = (address: Address, name: string, incarnation: number) => {
-      const transports = [{ scheme: 'xmpp', kind: 'relay' as const }]
+      const throughRing = options.throughRing ?? false
+      const transports = [{ scheme: 'xmpp', kind: 'relay' as const, throughRing }]
       const made = new Node(
         { address, incarnation, namespace: 'c'.repeat(40), perSide: 2, transports },
         seededRandom(1),

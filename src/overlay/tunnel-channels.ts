@@ -96,6 +96,7 @@ export class TunnelChannels {
       }
       case 'deliver':
       case 'found':
+      case 'signalled':
       case 'settle':
       case 'peer':
       case 'state':

@@ -12,9 +12,11 @@
 import type { Address } from './address.ts'
 import { rankOf } from './channel-kind.ts'
 import type { Connection } from './connection.ts'
-import { type Endpoint, hasScheme } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
 import type { Linker } from './linker.ts'
+import type { DialledTransport } from './node-config.ts'
 import type { NodeCore } from './node-core.ts'
+import { endpointsOf, isServed } from './ring-endpoint.ts'
 import { Soonest } from './soonest.ts'
 
 /** A guess: a failed ICE run takes 15 s by itself. */
@@ -129,13 +131,22 @@ export class Upgrader {
     if (!active) return undefined
     let best: Endpoint | undefined
     let bestRank = rankOf(active.kind)
-    for (const { scheme, kind, nearby } of this.core.config.transports) {
+    for (const transport of this.core.config.transports) {
+      const { scheme, kind } = transport
       if (rankOf(kind) >= bestRank || scheme === active.scheme) continue
-      const endpoint = connection.endpoints.find((candidate) => hasScheme(candidate, scheme))
-      if (!endpoint || (nearby && !this.core.shows(endpoint))) continue
+      const endpoint = this.endpointOf(transport, connection)
+      if (!endpoint) continue
       best = endpoint
       bestRank = rankOf(kind)
     }
     return best
+  }
+
+  /** What failed by way of the ring is tried by way of the service, and the other way round. */
+  private endpointOf(transport: DialledTransport, { endpoints, address }: Connection): Endpoint | undefined {
+    const all = endpointsOf(transport, endpoints, address, this.core)
+    const served = all.length > 1 ? all.filter((endpoint) => isServed(endpoint, this.core)) : all
+    const failures = this.wants.get(address)?.failures ?? 0
+    return served[failures % served.length] ?? all[0]
   }
 }

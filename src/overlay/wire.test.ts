@@ -104,7 +104,7 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
     mode: fc.constantFrom('greedy', 'annealing', 'exact', 'path', 'last'),
     hops: u8,
     ttl: u8,
-    body: fc.constantFrom('request', 'reply', 'forward', 'data', 'ack', 'reset'),
+    body: fc.constantFrom('request', 'reply', 'forward', 'data', 'ack', 'reset', 'signal'),
     source: address,
     destination: fc.oneof(address, fc.constantFrom(directionalAddress('left'), directionalAddress('right'))),
     payload,

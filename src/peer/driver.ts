@@ -18,6 +18,8 @@ export interface DriverEvents {
   deliver(from: Address, data: Uint8Array, broadcast: boolean): void
   peer(change: 'joined' | 'changed' | 'left' | 'unlinked', address: Address): void
   state(state: NodeState): void
+  /** A signal of another node of the ring. */
+  signalled(from: Address, data: Uint8Array): void
 }
 
 export type TraceEntry = { atMs: number; what: string }
@@ -76,6 +78,11 @@ export class Driver {
 
   broadcast(data: Uint8Array): Promise<SendFailure | undefined> {
     return this.settled((ticket) => ({ type: 'broadcast', ticket, data }))
+  }
+
+  /** Sends a signal to a node of the ring, which may be lost; sent again with another attempt it takes another way. */
+  signal(to: Address, data: Uint8Array, attempt: number): void {
+    this.give({ type: 'signal', to, data, attempt })
   }
 
   /** Who is nearest to this key, as that node says itself; undefined when nobody answers. */
@@ -174,6 +181,9 @@ export class Driver {
       case 'found':
         this.finds.get(effect.ticket)?.(effect.address)
         this.finds.delete(effect.ticket)
+        break
+      case 'signalled':
+        this.events.signalled(effect.from, effect.data)
         break
       case 'peer':
         this.events.peer(effect.change, effect.address)
@@ -276,6 +286,10 @@ function traced(atMs: number, what: Input | Effect): Traced {
       return { atMs, type: what.type, ticket: what.ticket, bytes: what.data.length }
     case 'deliver':
       return { atMs, type: what.type, from: what.from, broadcast: what.broadcast, bytes: what.data.length }
+    case 'signal':
+      return { atMs, type: what.type, to: what.to, attempt: what.attempt, bytes: what.data.length }
+    case 'signalled':
+      return { atMs, type: what.type, from: what.from, bytes: what.data.length }
     default:
       return { atMs, ...what }
   }

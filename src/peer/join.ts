@@ -6,24 +6,15 @@ import { nodeAddress } from '../overlay/address.ts'
 import { Node } from '../overlay/node.ts'
 import { seededRandom } from '../overlay/seeded-random.ts'
 import { OvertureError } from '../overture-error.ts'
-import type { ChannelKind, Clock, Rendezvous, Storage, Transport } from '../ports.ts'
-import { ExternalServices } from '../reflection/external-services.ts'
-import { InvitationRendezvous } from '../rendezvous/invitation.ts'
+import type { Storage } from '../ports.ts'
 import type { Invitation } from '../rendezvous/invitation-proof.ts'
-import { LocalTabs } from '../rendezvous/local-tabs.ts'
-import { PresenceRendezvous } from '../rendezvous/presence.ts'
-import { RecentPeers } from '../rendezvous/recent-peers.ts'
-import { resourceOf } from '../rendezvous/resource.ts'
-import { RoomRendezvous } from '../rendezvous/room.ts'
-import { JingleSignalling } from '../signalling/jingle-signalling.ts'
 import { LocalTabTransport } from '../transport/local-tab.ts'
-import { type Rtc, WebrtcTransport } from '../transport/webrtc.ts'
-import { XmppRelay } from '../transport/xmpp-relay.ts'
+import type { Rtc } from '../transport/webrtc.ts'
 import { realClock } from '../xmpp/real-clock.ts'
-import { XmppSession } from '../xmpp/session.ts'
 import { JoinedRing } from './joined-ring.ts'
 import { namespaceHash } from './namespace.ts'
-import { pageStorage } from './page-storage.ts'
+import { tabParts, xmppParts } from './peer-parts.ts'
+import { randomBytes, randomInteger } from './randomness.ts'
 import type { Ring } from './ring.ts'
 
 export type JoinOptions = {
@@ -57,6 +48,10 @@ export type JoinOptions = {
   localTabs?: boolean
   /** Wanted neighbours on each side of the ring; up to twice as many and one nodes are linked all to all. Default 2. */
   neighboursPerSide?: number
+  /**
+   * Whether two in one ring agree on a link through it. Default true; without it each link needs the XMPP service.
+   */
+  ringSignalling?: boolean
   /** Where a made account is kept; the page's IndexedDB by default. */
   storage?: Storage
   /** WebRTC for a platform that has none, such as Node. */
@@ -73,17 +68,18 @@ export async function join(options: JoinOptions): Promise<Ring> {
   const startedMs = clock.now()
   const hash = namespaceHash(options.namespace, options.secret)
   const wantsTabs = options.localTabs ?? typeof document !== 'undefined'
+  const address = nodeAddress(randomBytes(20))
   const tabs = wantsTabs && LocalTabTransport.supported ? tabParts(hash, clock) : undefined
-  const xmpp = options.xmpp && xmppParts(options.xmpp, hash, clock, options)
+  const xmpp = options.xmpp && xmppParts(options.xmpp, hash, address, clock, options)
   const parts = [tabs, xmpp].filter((each) => each !== undefined)
-  const transports = parts.flatMap((each) => each.transports)
+  const dials = parts.flatMap((each) => each.dials)
   const node = new Node(
     {
-      address: nodeAddress(randomBytes(20)),
+      address,
       incarnation: randomInteger(),
       namespace: hash,
       ...(options.neighboursPerSide === undefined ? {} : { perSide: options.neighboursPerSide }),
-      transports: transports.map(({ scheme }) => ({ scheme, ...DIALS[scheme as keyof typeof DIALS] })),
+      transports: dials.map(({ transport: { scheme }, ...facts }) => ({ scheme, ...facts })),
     },
     seededRandom(randomInteger()),
   )
@@ -94,11 +90,12 @@ export async function join(options: JoinOptions): Promise<Ring> {
     startedMs,
     node,
     session,
-    transports,
+    transports: dials.map(({ transport }) => transport),
     rendezvous: parts.flatMap((each) => each.rendezvous),
     dropped: Object.assign({}, ...parts.map((each) => each.dropped)),
     linked: (endpoints) => xmpp?.recent.linked(endpoints),
     relayPace: () => xmpp?.relayPace() ?? 0,
+    ringSignalling: xmpp?.ringSignalling,
     invite: async () => xmpp?.invitations?.invite(),
     close: () => {
       for (const each of parts) each.close()
@@ -114,107 +111,4 @@ export async function join(options: JoinOptions): Promise<Ring> {
     }
   }
   return ring
-}
-
-type Parts = {
-  transports: Transport[]
-  rendezvous: Rendezvous[]
-  dropped: Record<string, { readonly dropped: ReadonlyMap<string, number> }>
-  close: () => void
-}
-
-type XmppParts = Parts & {
-  session: XmppSession
-  recent: RecentPeers
-  relayPace: () => number
-  /** Undefined for who has no account to be a contact of anybody. */
-  invitations: InvitationRendezvous | undefined
-}
-
-/** What each transport can dial, and the best that may come of it. */
-const DIALS: Record<'tab' | 'xmpp' | 'webrtc', { kind: ChannelKind; nearby?: boolean }> = {
-  tab: { kind: 'direct', nearby: true },
-  xmpp: { kind: 'relay' },
-  webrtc: { kind: 'direct' },
-}
-
-/** What meets and links the tabs of this browser. */
-function tabParts(hash: string, clock: Clock): Parts {
-  const tab = new LocalTabTransport(clock, cryptoRandom)
-  const { endpoint } = tab
-  const rendezvous = [new LocalTabs({ namespaceHash: hash, endpoint, clock })]
-  return { transports: [tab], rendezvous, dropped: { tab }, close: () => tab.close() }
-}
-
-/** What meets and links those who can be reached through an XMPP service. */
-function xmppParts(
-  xmpp: NonNullable<JoinOptions['xmpp']>,
-  hash: string,
-  clock: Clock,
-  options: JoinOptions,
-): XmppParts {
-  const storage = options.storage ?? pageStorage()
-  const session = new XmppSession({
-    service: xmpp.service,
-    ...(xmpp.domain === undefined ? {} : { domain: xmpp.domain }),
-    ...(xmpp.jid === undefined ? {} : { jid: xmpp.jid }),
-    ...(xmpp.password === undefined ? {} : { password: xmpp.password }),
-    resource: resourceOf(hash, cryptoRandom),
-    storage,
-    random: cryptoRandom,
-    clock,
-  })
-  const relay = new XmppRelay(session, clock, cryptoRandom)
-  const signalling = new JingleSignalling(session, clock, cryptoRandom)
-  const reflection = new ExternalServices({ stanzas: session, clock })
-  const hasWebrtc = WebrtcTransport.supported || options.rtc !== undefined
-  const webrtc = hasWebrtc
-    ? new WebrtcTransport({ signalling, reflection, clock, ...(options.rtc ? { rtc: options.rtc } : {}) })
-    : undefined
-  const transports: Transport[] = webrtc ? [relay, webrtc] : [relay]
-  const recent = new RecentPeers({ stanzas: session, namespaceHash: hash, storage, clock, timeOfDay: Date.now })
-  const invitations =
-    xmpp.jid === undefined
-      ? undefined
-      : new InvitationRendezvous({
-          stanzas: session,
-          namespaceHash: hash,
-          storage,
-          clock,
-          random: cryptoRandom,
-          account: xmpp.jid,
-          invitation: options.invitation,
-        })
-  const rendezvous: Rendezvous[] = [
-    recent,
-    new PresenceRendezvous(session, hash),
-    new RoomRendezvous({ stanzas: session, namespaceHash: hash, clock, random: cryptoRandom, rooms: xmpp.rooms }),
-    ...(invitations ? [invitations] : []),
-  ]
-  return {
-    session,
-    recent,
-    relayPace: () => relay.pace.bytesPerS,
-    invitations,
-    transports,
-    rendezvous,
-    dropped: { relay, signalling, reflection, session, ...(webrtc ? { webrtc } : {}) },
-    close: () => {
-      reflection.close()
-      for (const transport of transports) transport.close()
-      signalling.close()
-    },
-  }
-}
-
-function randomBytes(count: number): Uint8Array {
-  return crypto.getRandomValues(new Uint8Array(count))
-}
-
-function randomInteger(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0] as number
-}
-
-function cryptoRandom(): number {
-  return randomInteger() / 2 ** 32
 }

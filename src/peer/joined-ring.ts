@@ -7,6 +7,7 @@ import type { Node } from '../overlay/node.ts'
 import { hasRole, rolesIn, SHORTCUT } from '../overlay/role.ts'
 import { OvertureError } from '../overture-error.ts'
 import type { Rendezvous, Transport, TurnClock } from '../ports.ts'
+import type { RingSignalling } from '../signalling/ring-signalling.ts'
 import type { XmppSession } from '../xmpp/session.ts'
 import { Driver } from './driver.ts'
 import { pageEvents } from './page-events.ts'
@@ -29,6 +30,8 @@ export type JoinedRingParts = {
   /** How fast messages go that nothing but the XMPP service carries, in bytes per second. */
   relayPace: () => number
   rendezvous: Rendezvous[]
+  /** Agrees on links through the ring, where there is something to agree on. */
+  ringSignalling: RingSignalling | undefined
   dropped: Record<string, { readonly dropped: ReadonlyMap<string, number> }>
   /** Told of each link that stands, with the endpoints that the peer has named. */
   linked: (endpoints: readonly Endpoint[]) => void
@@ -63,7 +66,9 @@ export class JoinedRing implements Ring {
       deliver: (from, data, broadcast) => this.tell('message', { from, data, broadcast }),
       peer: (change, address) => this.onPeer(change, address),
       state: (state) => this.onState(state),
+      signalled: (from, data) => parts.ringSignalling?.receive(from, data),
     })
+    parts.ringSignalling?.carryBy((to, data, attempt) => this.driver.signal(to, data, attempt))
     for (const transport of parts.transports) this.driver.addTransport(transport)
     // Our endpoints must stand before the first candidate appears, so this listens before rendezvous does.
     if (session) {

@@ -1,6 +1,6 @@
 /** Jingle reasons: why may a session end? The conditions of XEP-0166 1.1.2 §7.4. */
 
-const JINGLE_REASONS = [
+export const JINGLE_REASONS = [
   'alternative-session',
   'busy',
   'cancel',

@@ -1,5 +1,6 @@
 /**
- * Jingle session: one offer, its answer and the candidates of both sides, on its way to one far JID (XEP-0166 1.1.2 §5).
+ * Jingle session: one offer, its answer and the candidates of both sides, on its way to one far end (XEP-0166 1.1.2 §5):
+ * to a full JID as stanzas, or through the ring to an address.
  *
  *   we offer:      gathering --a moment later--> offering --session-accept--> active
  *   they offer:    offered ----accept()--> answering --a moment later-------> active
@@ -39,7 +40,8 @@ export interface JingleSessionKeeper {
 export class JingleSession implements SignallingSession {
   readonly id: string
   readonly endpoint: Endpoint
-  readonly jid: string
+  /** A full JID, or an address of the ring. */
+  readonly far: string
   state: JingleSessionState
   private readonly keeper: JingleSessionKeeper
   private events: SignallingEvents | undefined
@@ -54,13 +56,13 @@ export class JingleSession implements SignallingSession {
     keeper: JingleSessionKeeper,
     id: string,
     endpoint: Endpoint,
-    jid: string,
+    far: string,
     offer: SessionDescription | undefined,
   ) {
     this.keeper = keeper
     this.id = id
     this.endpoint = endpoint
-    this.jid = jid
+    this.far = far
     this.state = offer === undefined ? { name: 'offered' } : { name: 'gathering', offer }
     this.cancelDeadline = keeper.clock.wakeAt(keeper.clock.now() + ACCEPT_DEADLINE_MS, () => this.expire())
     if (offer !== undefined) this.flushIn(FIRST_CANDIDATES_MS)

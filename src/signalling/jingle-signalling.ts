@@ -74,7 +74,7 @@ export class JingleSignalling implements Signalling, JingleSessionKeeper {
   send(session: JingleSession, stanza: JingleStanza): void {
     const sent = this.stanzas.request({
       type: 'set',
-      to: session.jid,
+      to: session.far,
       child: writeJingle(stanza),
       timeoutMs: REQUEST_TIMEOUT_MS,
     })
@@ -86,7 +86,7 @@ export class JingleSignalling implements Signalling, JingleSessionKeeper {
   }
 
   forget(session: JingleSession): void {
-    const key = keyOf(session.jid, session.id)
+    const key = keyOf(session.far, session.id)
     this.sessions.delete(key)
     this.endedKeys.add(key)
     const [oldest] = this.endedKeys
@@ -126,7 +126,7 @@ export class JingleSignalling implements Signalling, JingleSessionKeeper {
   /** XEP-0166 §7.2.16: when two offers cross, the one with the lower session id overrules the other. */
   private breakTie(theirId: string, from: string): void {
     for (const ours of [...this.sessions.values()]) {
-      if (ours.jid !== from || !ours.isPendingOffer) continue
+      if (ours.far !== from || !ours.isPendingOffer) continue
       if (ours.id < theirId) throw this.refusal('tie-break', new JingleError('tie-break'))
       // An offer that has left will be refused by the far end; one that has not can be spared.
       if (ours.state.name === 'gathering') ours.fail('conflict')
@@ -135,7 +135,7 @@ export class JingleSignalling implements Signalling, JingleSessionKeeper {
 
   private isFull(jid: string): boolean {
     let ofJid = 0
-    for (const session of this.sessions.values()) if (session.jid === jid) ofJid += 1
+    for (const session of this.sessions.values()) if (session.far === jid) ofJid += 1
     return this.sessions.size >= MAX_SESSIONS || ofJid >= MAX_SESSIONS_PER_JID
   }
 

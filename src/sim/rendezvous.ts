@@ -40,6 +40,7 @@ export class Rendezvous {
   private readonly sees = new Map<Inhabitant, Set<Inhabitant>>()
   private groupOf: ((name: string) => number) | undefined
   private started = 0
+  private isDown = false
 
   constructor(clock: VirtualClock, random: Random, options: RendezvousOptions) {
     this.clock = clock
@@ -97,6 +98,18 @@ export class Rendezvous {
     this.roundOf([...this.orders.keys()], (a, b) => groupOf(a.name) !== groupOf(b.name))
   }
 
+  /** Nobody is shown anybody any more; who was shown stays known, as nobody says that they left. */
+  goDown(): void {
+    this.isDown = true
+  }
+
+  /** All presences are new ones: one round for all. */
+  comeBack(): void {
+    this.isDown = false
+    for (const [shown, viewers] of this.shownTo) for (const viewer of viewers) this.hide(viewer, shown)
+    this.roundOf([...this.orders.keys()], () => true)
+  }
+
   /** Shows two nodes each other, whatever the limits say. */
   show(newcomer: Inhabitant, elder: Inhabitant): void {
     this.tell(newcomer, elder, true)
@@ -118,6 +131,7 @@ export class Rendezvous {
   }
 
   private round(viewer: Inhabitant): void {
+    if (this.isDown) return
     for (const other of this.draw(viewer, this.options.shown, () => true)) this.seeEachOther(viewer, other)
   }
 

@@ -6,15 +6,17 @@
 import { type Address, nodeAddress } from '../overlay/address.ts'
 import { targetOf } from '../overlay/endpoint.ts'
 import { Node } from '../overlay/node.ts'
-import type { NodeConfig } from '../overlay/node-config.ts'
+import type { DialledTransport, NodeConfig } from '../overlay/node-config.ts'
 import type { Random } from '../overlay/node-core.ts'
 import { seededRandom } from '../overlay/seeded-random.ts'
 import { Driver } from '../peer/driver.ts'
-import type { ChannelKind, Transport } from '../ports.ts'
+import type { Transport } from '../ports.ts'
+import { RingSignalling } from '../signalling/ring-signalling.ts'
 import { MemoryNetwork } from '../transport/memory.ts'
 import { observe, type Witness } from './observed-node.ts'
 import { Rendezvous } from './rendezvous.ts'
 import { RingCheck } from './ring-check.ts'
+import { SignalledTransport } from './signalled-transport.ts'
 import { VirtualClock } from './virtual-clock.ts'
 import { wireDelay } from './wire-model.ts'
 
@@ -24,6 +26,8 @@ export type WorldOptions = {
   latencyMs?: number
   /** The share of packets lost and sent again. */
   loss?: number
+  /** Whether direct channels can be agreed on through the ring, with nobody's help. */
+  throughRing?: boolean
   /** What differs from a node's own defaults. */
   behaviour?: Partial<NodeConfig>
   /** Whether two nodes can have a direct channel. */
@@ -114,9 +118,9 @@ export class World {
     const name = `n${++this.names}`
     const bytes = Uint8Array.from({ length: 20 }, () => Math.floor(256 * this.random()))
     const address = options.address ?? nodeAddress(bytes)
-    const transports: { scheme: string; kind: ChannelKind }[] = [
+    const transports: DialledTransport[] = [
       { scheme: 'xmpp', kind: 'relay' },
-      { scheme: 'webrtc', kind: 'direct' },
+      { scheme: 'webrtc', kind: 'direct', throughRing: this.options.throughRing ?? false },
     ]
     const incarnation = Math.floor(this.random() * 2 ** 32)
     const namespace = options.namespace ?? NAMESPACE
@@ -131,12 +135,17 @@ export class World {
       if (onDelivery) onDelivery(inhabitant, delivery)
       else delivered.push(delivery)
     }
-    const events = { deliver, peer: () => undefined, state: () => undefined }
+    const ringSignalling = this.options.throughRing ? new RingSignalling(address, this.clock, this.random) : undefined
+    const signalled = (from: Address, data: Uint8Array) => ringSignalling?.receive(from, data)
+    const events = { deliver, peer: () => undefined, state: () => undefined, signalled }
     const driver = new Driver(node, this.clock, events, { tracing: traced?.(name) ?? true })
     const startedAtMs = this.clock.now()
     const inhabitant: Inhabitant = { name, driver, node, address, delivered, transports: [], startedAtMs, gone: false }
-    for (const network of [this.relay, this.direct]) {
-      const transport = network.transport(name)
+    ringSignalling?.carryBy((to, data, attempt) => driver.signal(to, data, attempt))
+    const [relay, direct] = [this.relay.transport(name), this.direct.transport(name)]
+    const isServed = () => !this.relay.isDown
+    const signalledDirect = ringSignalling ? new SignalledTransport(direct, ringSignalling, isServed) : direct
+    for (const transport of [relay, signalledDirect]) {
       inhabitant.transports.push(transport)
       driver.addTransport(transport)
     }
@@ -205,6 +214,19 @@ export class World {
     for (const [a, b] of this.cuts) for (const network of [this.relay, this.direct]) network.heal(a, b)
     this.cuts = []
     this.rendezvous.rejoin()
+  }
+
+  /** The XMPP service is gone for everybody: no relay, no rendezvous, no direct channel but through the ring. */
+  loseService(): void {
+    this.relay.goDown()
+    this.rendezvous.goDown()
+    for (const { driver } of this.nodes) driver.announceEndpoints()
+  }
+
+  regainService(): void {
+    this.relay.comeBack()
+    for (const { driver } of this.nodes) driver.announceEndpoints()
+    this.rendezvous.comeBack()
   }
 
   /** What went over both networks so far. */

@@ -41,6 +41,7 @@ export class MemoryNetwork {
   /** What was asked of the network so far, whether it arrived or not; `bytes` are those of frames. */
   readonly asked = { frames: 0, bytes: 0, dials: 0 }
   readonly scheme: string
+  isDown = false
   readonly clock: Clock
   /** As the clock's `wakeAt`, for what is never cancelled. */
   readonly callAt: (at: number, task: () => void) => void
@@ -81,6 +82,16 @@ export class MemoryNetwork {
     const waiting = this.cuts.get(pair)
     this.cuts.delete(pair)
     for (const end of waiting ?? []) end.resume()
+  }
+
+  /** What stands between all names is gone: each channel ends at both ends, and until `comeBack` nobody can dial. */
+  goDown(): void {
+    this.isDown = true
+    for (const { channels } of this.transports.values()) for (const channel of [...channels]) channel.lose()
+  }
+
+  comeBack(): void {
+    this.isDown = false
   }
 
   find(name: string): MemoryTransport | undefined {
@@ -130,7 +141,7 @@ class MemoryTransport implements Transport {
   }
 
   get endpoint(): Endpoint | undefined {
-    return this.closed ? undefined : endpointOf(this.scheme, this.name)
+    return this.closed || this.network.isDown ? undefined : endpointOf(this.scheme, this.name)
   }
 
   listen(incoming: (channel: Channel) => void): void {
@@ -209,6 +220,11 @@ class MemoryChannel implements Channel {
     this.end()
   }
 
+  /** The network went down under it. */
+  lose(): void {
+    this.fail('disconnected')
+  }
+
   /** Hands over again what a cut has held back. */
   resume(): void {
     const { network, name } = this.owner
@@ -222,8 +238,9 @@ class MemoryChannel implements Channel {
     const { clock } = network
     const knockedAt = clock.now()
     network.asked.dials += 1
+    if (network.isDown) network.callAt(clock.now(), () => this.lose())
     this.cancelDeadline = clock.wakeAt(knockedAt + OPEN_DEADLINE_MS, () => this.fail('timeout'))
-    if (!network.canReach(name, this.farName)) return
+    if (network.isDown || !network.canReach(name, this.farName)) return
     network.callAt(knockedAt + network.latencyMs(name, this.farName), () => {
       if (this.state !== 'opening' || this.deaf || network.waitingAcross(name, this.farName) !== undefined) return
       const transport = network.find(this.farName)

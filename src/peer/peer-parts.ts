@@ -1,0 +1,116 @@
+/**
+ * What a peer is made of: for each way to meet and link others the transports, the rendezvous and what they stand on.
+ */
+import type { Address } from '../overlay/address.ts'
+import type { DialledTransport } from '../overlay/node-config.ts'
+import type { Clock, Rendezvous, Transport } from '../ports.ts'
+import { ExternalServices } from '../reflection/external-services.ts'
+import { InvitationRendezvous } from '../rendezvous/invitation.ts'
+import { LocalTabs } from '../rendezvous/local-tabs.ts'
+import { PresenceRendezvous } from '../rendezvous/presence.ts'
+import { RecentPeers } from '../rendezvous/recent-peers.ts'
+import { resourceOf } from '../rendezvous/resource.ts'
+import { RoomRendezvous } from '../rendezvous/room.ts'
+import { EitherSignalling } from '../signalling/either-signalling.ts'
+import { JingleSignalling } from '../signalling/jingle-signalling.ts'
+import { RingSignalling } from '../signalling/ring-signalling.ts'
+import { LocalTabTransport } from '../transport/local-tab.ts'
+import { WebrtcTransport } from '../transport/webrtc.ts'
+import { XmppRelay } from '../transport/xmpp-relay.ts'
+import { XmppSession } from '../xmpp/session.ts'
+import type { JoinOptions } from './join.ts'
+import { pageStorage } from './page-storage.ts'
+import { cryptoRandom } from './randomness.ts'
+
+export type Parts = {
+  /** What can be dialled, in the order in which a first contact should try. */
+  dials: (Omit<DialledTransport, 'scheme'> & { transport: Transport })[]
+  rendezvous: Rendezvous[]
+  dropped: Record<string, { readonly dropped: ReadonlyMap<string, number> }>
+  close: () => void
+}
+
+export type XmppParts = Parts & {
+  session: XmppSession
+  recent: RecentPeers
+  relayPace: () => number
+  /** Agrees on links through the ring, where there is something to agree on. */
+  ringSignalling: RingSignalling | undefined
+  /** Undefined for who has no account to be a contact of anybody. */
+  invitations: InvitationRendezvous | undefined
+}
+
+/** What meets and links the tabs of this browser. */
+export function tabParts(hash: string, clock: Clock): Parts {
+  const tab = new LocalTabTransport(clock, cryptoRandom)
+  const { endpoint } = tab
+  const rendezvous = [new LocalTabs({ namespaceHash: hash, endpoint, clock })]
+  const dials = [{ transport: tab, kind: 'direct', nearby: true } as const]
+  return { dials, rendezvous, dropped: { tab }, close: () => tab.close() }
+}
+
+/** What meets and links those who can be reached through an XMPP service. */
+export function xmppParts(
+  xmpp: NonNullable<JoinOptions['xmpp']>,
+  hash: string,
+  address: Address,
+  clock: Clock,
+  options: JoinOptions,
+): XmppParts {
+  const storage = options.storage ?? pageStorage()
+  const session = new XmppSession({
+    service: xmpp.service,
+    ...(xmpp.domain === undefined ? {} : { domain: xmpp.domain }),
+    ...(xmpp.jid === undefined ? {} : { jid: xmpp.jid }),
+    ...(xmpp.password === undefined ? {} : { password: xmpp.password }),
+    resource: resourceOf(hash, cryptoRandom),
+    storage,
+    random: cryptoRandom,
+    clock,
+  })
+  const relay = new XmppRelay(session, clock, cryptoRandom)
+  const ringSignalling = new RingSignalling(address, clock, cryptoRandom)
+  const signalling = new EitherSignalling(ringSignalling, new JingleSignalling(session, clock, cryptoRandom))
+  const reflection = new ExternalServices({ stanzas: session, clock })
+  const hasWebrtc = WebrtcTransport.supported || options.rtc !== undefined
+  const webrtc = hasWebrtc
+    ? new WebrtcTransport({ signalling, reflection, clock, ...(options.rtc ? { rtc: options.rtc } : {}) })
+    : undefined
+  const throughRing = options.ringSignalling !== false
+  const dials: Parts['dials'] = [{ transport: relay, kind: 'relay' }]
+  if (webrtc) dials.push({ transport: webrtc, kind: 'direct', throughRing })
+  const recent = new RecentPeers({ stanzas: session, namespaceHash: hash, storage, clock, timeOfDay: Date.now })
+  const invitations =
+    xmpp.jid === undefined
+      ? undefined
+      : new InvitationRendezvous({
+          stanzas: session,
+          namespaceHash: hash,
+          storage,
+          clock,
+          random: cryptoRandom,
+          account: xmpp.jid,
+          invitation: options.invitation,
+        })
+  const rendezvous: Rendezvous[] = [
+    recent,
+    new PresenceRendezvous(session, hash),
+    new RoomRendezvous({ stanzas: session, namespaceHash: hash, clock, random: cryptoRandom, rooms: xmpp.rooms }),
+    ...(invitations ? [invitations] : []),
+  ]
+  return {
+    session,
+    recent,
+    relayPace: () => relay.pace.bytesPerS,
+    invitations,
+    ringSignalling: webrtc && throughRing ? ringSignalling : undefined,
+    dials,
+    rendezvous,
+    dropped: { relay, signalling, reflection, session, ...(webrtc ? { webrtc } : {}) },
+    close: () => {
+      reflection.close()
+      for (const { transport } of dials) transport.close()
+      signalling.close()
+    },
+  }
+}
