@@ -28,15 +28,22 @@ const RETRY_MS = 50 // A guess.
 const TERM_GRACE_MS = 5_000 // A guess: it stops within 1 s.
 const LOG_TAIL_LENGTH = 2_000
 
-export async function startProsody(): Promise<Prosody> {
+export type ProsodyOptions = {
+  /** The IP that it listens at; loopback's by default. */
+  host?: string
+  /** What it tells of, with passwords made of the secret (XEP-0215). */
+  turn?: { host: string; port: number; tlsPort: number; secret: string }
+}
+
+export async function startProsody({ host = '127.0.0.1', turn }: ProsodyOptions = {}): Promise<Prosody> {
   const folder = await mkdtemp(join(tmpdir(), 'overture-prosody-'))
   const logFile = join(folder, 'prosody.log')
   const port = await findFreePort()
   await mkdir(join(folder, 'data'))
   await mkdir(join(folder, 'certs'))
-  await writeFile(join(folder, 'prosody.cfg.lua'), configuration(folder, logFile, port))
+  await writeFile(join(folder, 'prosody.cfg.lua'), configuration({ folder, logFile, host, port, turn }))
   const child = spawn('prosody', ['--config', join(folder, 'prosody.cfg.lua'), '-F'], { cwd: folder, stdio: 'ignore' })
-  const service = `ws://127.0.0.1:${port}/xmpp-websocket`
+  const service = `ws://${host}:${port}/xmpp-websocket`
   const killAtExit = () => child.kill('SIGKILL')
   process.once('exit', killAtExit)
   const stop = async () => {
@@ -61,8 +68,11 @@ export async function startProsody(): Promise<Prosody> {
   }
 }
 
+type Configuration = { folder: string; logFile: string; host: string; port: number; turn: ProsodyOptions['turn'] }
+
 /** Without smacks_hibernation_time a vanished tab would stay available for ten minutes. */
-function configuration(folder: string, logFile: string, port: number): string {
+function configuration({ folder, logFile, host, port, turn }: Configuration): string {
+  const external = turn ? ['external_services', 'turn_external'] : ['external_services']
   return `
 run_as_root = true
 pidfile = "${folder}/prosody.pid"
@@ -74,10 +84,10 @@ c2s_ports = {}
 c2s_direct_tls_ports = {}
 s2s_ports = {}
 http_ports = { ${port} }
-http_interfaces = { "127.0.0.1" }
+http_interfaces = { "${host}" }
 https_ports = {}
 http_default_host = "${DOMAIN}"
-modules_enabled = { "roster"; "saslauth"; "disco"; "posix"; "ping"; "register"; "websocket"; "smacks"; "external_services" }
+modules_enabled = { "roster"; "saslauth"; "disco"; "posix"; "ping"; "register"; "websocket"; "smacks"; "${external.join('"; "')}" }
 modules_disabled = { "s2s"; "tls" }
 c2s_require_encryption = false
 consider_websocket_secure = true
@@ -85,7 +95,7 @@ cross_domain_websocket = true
 smacks_hibernation_time = 5
 storage = "internal"
 authentication = "internal_hashed"
-
+${turn ? turnSettings(turn) : ''}
 VirtualHost "${DOMAIN}"
   allow_registration = true
 
@@ -97,6 +107,16 @@ Component "conference.${DOMAIN}" "muc"
 
 Component "conference.${ANONYMOUS_DOMAIN}" "muc"
   muc_room_locking = false
+`
+}
+
+function turnSettings({ host, port, tlsPort, secret }: NonNullable<ProsodyOptions['turn']>): string {
+  return `
+turn_external_host = "${host}"
+turn_external_port = ${port}
+turn_external_tcp = true
+turn_external_tls_port = ${tlsPort}
+turn_external_secret = "${secret}"
 `
 }
 
