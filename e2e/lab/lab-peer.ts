@@ -3,20 +3,30 @@ import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Browser, type BrowserContext, chromium, type Page } from '@playwright/test'
 import type { Address } from '../../src/overlay/address.ts'
-import { CHANNEL_KINDS, type ChannelKind } from '../../src/overlay/channel-kind.ts'
 import type { Snapshot } from '../../src/peer/ring.ts'
 import { untilQuiet } from '../bench/quiet.ts'
 import { CHROMIUM } from '../install.ts'
 
 const POLL_MS = 25
 
+declare global {
+  interface Window {
+    /** Every RTCPeerConnection that the page has made. */
+    rtc?: RTCPeerConnection[]
+  }
+}
+
+/** What ICE has connected, seen from one end: the names of both ends (RFC 8839 §5.4), and whether TURN is between them. */
+export type IcePath = { local: string; remote: string; kind: 'direct' | 'turn' }
+
 export type Join = {
   /** The fragment of the link to the space. */
   fragment: string
   /** Time of day at which all pages follow it. */
   startAtMs: number
-  /** One for each other peer: the kinds of link that this one has at best. */
-  wanted: ChannelKind[]
+  /** How many others there are, and with how many of them ICE can connect this one. */
+  others: number
+  connectable: number
   patienceMs: number
 }
 
@@ -51,6 +61,16 @@ export class LabPeer {
     this.context = await this.browser.newContext()
     // What runs this file wraps inner functions in it, also those that are sent into the page.
     await this.context.addInitScript('globalThis.__name = (value) => value')
+    await this.context.addInitScript(() => {
+      const all: RTCPeerConnection[] = []
+      window.rtc = all
+      window.RTCPeerConnection = class extends RTCPeerConnection {
+        constructor(configuration?: RTCConfiguration) {
+          super(configuration)
+          all.push(this)
+        }
+      }
+    })
     const page = await this.context.newPage()
     await page.goto(this.url)
     await page.getByTestId('create-space').waitFor()
@@ -70,21 +90,19 @@ export class LabPeer {
   }
 
   /**
-   * Follows the link at the appointed time. Resolves with the milliseconds until it was connected with links that are
-   * as good as wanted, or with undefined when patience was over.
+   * Follows the link at the appointed time. Resolves with the milliseconds until it had a link to each other peer, by
+   * WebRTC where that can be, or with undefined when patience was over.
    */
   join(join: Join): Promise<number | undefined> {
     return this.page.evaluate(
-      async ({ fragment, startAtMs, wanted, patienceMs, pollMs, ranks }) => {
+      async ({ fragment, startAtMs, others, connectable, patienceMs, pollMs }) => {
         const sinceStart = () => performance.timeOrigin + performance.now() - startAtMs
         const rest = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-        const ranked = (kinds: string[]) => kinds.map((kind) => ranks.indexOf(kind)).sort((a, b) => a - b)
-        const least = ranked(wanted)
         const isThere = () => {
           const snapshot = window.__overture?.snapshot()
           if (snapshot?.state !== 'connected' || snapshot.milestones.connectedMs === undefined) return false
-          const actual = ranked(snapshot.peers.map(({ kind }) => kind))
-          return actual.length === least.length && actual.every((rank, index) => rank <= (least[index] as number))
+          const connected = snapshot.peers.filter(({ kind }) => kind === 'direct' || kind === 'turn')
+          return snapshot.peers.length === others && connected.length >= connectable
         }
         await rest(-sinceStart())
         location.hash = fragment
@@ -94,7 +112,27 @@ export class LabPeer {
         }
         return sinceStart()
       },
-      { ...join, pollMs: POLL_MS, ranks: [...CHANNEL_KINDS] as string[] },
+      { ...join, pollMs: POLL_MS },
+    )
+  }
+
+  /** The paths that ICE uses at this moment, asked of the browser itself. */
+  async icePaths(): Promise<IcePath[]> {
+    return this.page.evaluate(() =>
+      (window.rtc ?? []).flatMap((connection): IcePath[] => {
+        const pair = connection.sctp?.transport.iceTransport.getSelectedCandidatePair?.()
+        if (connection.connectionState !== 'connected' || !pair) return []
+        const name = (description: RTCSessionDescription | null) =>
+          /a=ice-ufrag:(\S+)/.exec(description?.sdp ?? '')?.[1]
+        const relayed = pair.local?.type === 'relay' || pair.remote?.type === 'relay'
+        return [
+          {
+            local: name(connection.localDescription) ?? '',
+            remote: name(connection.remoteDescription) ?? '',
+            kind: relayed ? 'turn' : 'direct',
+          },
+        ]
+      }),
     )
   }
 

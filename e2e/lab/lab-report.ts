@@ -25,6 +25,8 @@ export type LabFigures = {
   kinds: Partial<Record<PairKind, number>>
   /** Pairs whose link is worse than their NATs allow, and pairs that could not talk. */
   worseThanPossible: number
+  /** Pairs whose snapshots say another kind than the browsers. */
+  misnamed: number
   silent: number
   /** From the change of address until the peer and each other had heard each other. */
   talksAgainMs?: { median: number | null; p95: number | null }
@@ -46,6 +48,7 @@ export function labFigures({ seed, json: _, ...options }: LabOptions, runs: read
     wholeMs: spread(runs.map(({ wholeMs }) => wholeMs)),
     kinds: countKinds(pairs),
     worseThanPossible: pairs.filter(({ best }) => !best).length,
+    misnamed: pairs.filter(({ kind, shown }) => kind !== shown).length,
     silent: pairs.filter(({ talked }) => !talked).length,
     ...(options.move ? { talksAgainMs: spread(runs.map(({ talksAgainMs }) => talksAgainMs)) } : {}),
     runs: runs.map((run) => ({
@@ -75,7 +78,7 @@ export function labTable({ seed, options, median, p95, wholeMs, ...rest }: LabFi
     ...rows.map(([name = '', ...cells]) => name.padEnd(22) + cells.map((cell) => cell.padStart(12)).join('')),
     '',
     `all peers had all links after ${shownSeconds(wholeMs.median)} s (median), ${shownSeconds(wholeMs.p95)} s (95 of 100)`,
-    `pairs: ${kinds.join(', ')}; ${rest.worseThanPossible} worse than their NATs allow; ${rest.silent} could not talk`,
+    `pairs: ${kinds.join(', ')}; ${rest.worseThanPossible} worse than their NATs allow; ${rest.misnamed} misnamed; ${rest.silent} could not talk`,
     ...(again
       ? [`talks again after ${shownSeconds(again.median)} s (median), ${shownSeconds(again.p95)} s (95 of 100)`]
       : []),

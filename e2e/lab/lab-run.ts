@@ -3,16 +3,16 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { encodeSpaceLink } from '../../src/app/space-link.ts'
 import type { Address } from '../../src/overlay/address.ts'
-import { type ChannelKind, rankOf } from '../../src/overlay/channel-kind.ts'
+import { rankOf } from '../../src/overlay/channel-kind.ts'
 import type { Milestones, Snapshot } from '../../src/peer/ring.ts'
-import type { LabPeer } from './lab-peer.ts'
+import type { IcePath, LabPeer } from './lab-peer.ts'
 import { bestOf, type NatKind } from './nat-rules.ts'
 import type { ServerReport } from './server-request.ts'
 
 /** The pages begin together, far enough ahead that each has been told of it. */
 const LEAD_MS = 400
-/** A guess, above the 15 s after which a browser gives up an attempt, twice. */
-const JOIN_PATIENCE_MS = 45_000
+/** A guess, above the 15 s after which a browser gives up an attempt. */
+const JOIN_PATIENCE_MS = 30_000
 const TALK_PATIENCE_MS = 30_000 // A guess.
 const POLL_MS = 25
 
@@ -31,7 +31,10 @@ export type PairKind = (typeof PAIR_KINDS)[number]
 export type Pair = {
   /** Counted from 1. */
   peers: [number, number]
+  /** What the browsers' ICE uses where it has connected the two, else what the snapshots say. */
   kind: PairKind
+  /** What the snapshots say. */
+  shown: PairKind
   /** Whether the kind is as good as the two NATs allow. */
   best: boolean
   /** Whether a message arrived, each way. */
@@ -44,7 +47,6 @@ export type LabRun = {
   /** From the common start until the last peer had the links that it can have; undefined when that did not come. */
   wholeMs: number | undefined
   pairs: Pair[]
-  snapshots: Snapshot[]
 }
 
 /** Leaves the pages open, in the space. */
@@ -56,10 +58,17 @@ export async function runLab({ peers, nats, server, coturn }: Lab): Promise<LabR
   const startAtMs = Date.now() + LEAD_MS
   const took = await Promise.all(
     peers.map((peer, index) =>
-      peer.join({ fragment, startAtMs, wanted: wantedBy(index, nats, coturn), patienceMs: JOIN_PATIENCE_MS }),
+      peer.join({
+        fragment,
+        startAtMs,
+        others: peers.length - 1,
+        connectable: connectableFrom(index, nats, coturn),
+        patienceMs: JOIN_PATIENCE_MS,
+      }),
     ),
   )
   const snapshots = await Promise.all(peers.map((peer) => peer.snapshot()))
+  const paths = await Promise.all(peers.map((peer) => peer.icePaths()))
   const missed = await talkAll(
     peers,
     snapshots.map(({ address }) => address),
@@ -68,8 +77,7 @@ export async function runLab({ peers, nats, server, coturn }: Lab): Promise<LabR
   return {
     milestones: snapshots.map(({ milestones }) => milestones),
     wholeMs: took.some((ms) => ms === undefined) ? undefined : Math.max(...(took as number[])),
-    pairs: pairsOf(snapshots, nats, coturn, missed),
-    snapshots,
+    pairs: pairsOf({ snapshots, paths, nats, coturn, missed }),
   }
 }
 
@@ -96,20 +104,31 @@ async function talkAll(peers: readonly LabPeer[], addresses: Address[], patience
   return missed
 }
 
-function wantedBy(index: number, nats: readonly NatKind[], turn: boolean): ChannelKind[] {
+function connectableFrom(index: number, nats: readonly NatKind[], turn: boolean): number {
   const own = nats[index] as NatKind
-  return nats.filter((_, other) => other !== index).map((other) => bestOf(own, other, turn))
+  return nats.filter((other, place) => place !== index && bestOf(own, other, turn) !== 'relay').length
 }
 
-function pairsOf(snapshots: Snapshot[], nats: readonly NatKind[], turn: boolean, missed: Set<string>): Pair[] {
+type Outcome = {
+  snapshots: Snapshot[]
+  paths: IcePath[][]
+  nats: readonly NatKind[]
+  coturn: boolean
+  missed: Set<string>
+}
+
+function pairsOf({ snapshots, paths, nats, coturn, missed }: Outcome): Pair[] {
   return snapshots.flatMap((one, a) =>
     snapshots.slice(a + 1).map((other, offset): Pair => {
       const b = a + 1 + offset
-      const kind = worseOf(kindTowards(one, other), kindTowards(other, one))
-      const possible = bestOf(nats[a] as NatKind, nats[b] as NatKind, turn)
+      const shown = worseOf(kindTowards(one, other), kindTowards(other, one))
+      const isConnected = shown === 'direct' || shown === 'turn'
+      const kind = isConnected ? (kindOfPath(paths[a] ?? [], paths[b] ?? []) ?? shown) : shown
+      const possible = bestOf(nats[a] as NatKind, nats[b] as NatKind, coturn)
       return {
         peers: [a + 1, b + 1],
         kind,
+        shown,
         best: kind !== 'none' && rankOf(kind) <= rankOf(possible),
         talked: !missed.has(`${a}>${b}`) && !missed.has(`${b}>${a}`),
       }
@@ -119,6 +138,14 @@ function pairsOf(snapshots: Snapshot[], nats: readonly NatKind[], turn: boolean,
 
 function kindTowards(from: Snapshot, to: Snapshot): PairKind {
   return from.peers.find(({ address }) => address === to.address)?.kind ?? 'none'
+}
+
+function kindOfPath(ours: IcePath[], theirs: IcePath[]): PairKind | undefined {
+  for (const our of ours) {
+    const their = theirs.find(({ local, remote }) => local === our.remote && remote === our.local)
+    if (their) return worseOf(our.kind, their.kind)
+  }
+  return undefined
 }
 
 /** Only the end that has it sees a relayed candidate for sure: the other may have seen its packets first. */
