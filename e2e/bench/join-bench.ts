@@ -6,10 +6,10 @@ import { type Browser, chromium, type Page } from '@playwright/test'
 import type { Milestones } from '../../src/index.ts'
 import { CHROMIUM } from '../install.ts'
 import { startProsody } from '../prosody.ts'
+import { median, percentile, round } from '../statistics.ts'
 import { startBenchSite } from './bench-site.ts'
 import type { BareRun, OvertureRun } from './pages/join-page.ts'
 import { untilQuiet } from './quiet.ts'
-import { median, percentile, round } from './statistics.ts'
 
 /** The pages begin together at an appointed time, far enough ahead that each has been told of it. */
 const LEAD_MS = 400

@@ -2,9 +2,9 @@
 import { chromium, type Page } from '@playwright/test'
 import { createXmppService } from '../../src/service/xmpp-service.ts'
 import { CHROMIUM } from '../install.ts'
+import { median, round } from '../statistics.ts'
 import { startBenchSite } from './bench-site.ts'
 import { untilQuiet } from './quiet.ts'
-import { median, round } from './statistics.ts'
 
 export type LinkFigures = {
   repeats: number

@@ -1,0 +1,70 @@
+/**
+ * The lab from its beginning to its end: builds the network, starts the server and the browsers, runs, and removes all
+ * of it, also when it is interrupted or a step throws.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { seededRandom } from '../../src/overlay/seeded-random.ts'
+import { LabNetwork, SERVER_IP } from './lab-network.ts'
+import type { LabOptions } from './lab-options.ts'
+import { LabPeer } from './lab-peer.ts'
+import { type MeasuredRun, runLine } from './lab-report.ts'
+import { runLab } from './lab-run.ts'
+import { startLabServer } from './lab-server.ts'
+import { natKinds } from './nat-rules.ts'
+
+/** What a shell expects of a program that a signal has ended (128 and the signal's number). */
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+
+export async function measureLab(options: LabOptions, log: (line: string) => void): Promise<MeasuredRun[]> {
+  const random = seededRandom(options.seed)
+  const nats = shuffled(natKinds(options.nat, options.peers), random)
+  const network = new LabNetwork(nats, options)
+  const stopListening = atAnyEnd(() => network.remove())
+  const folder = await mkdtemp(join(tmpdir(), 'overture-lab-'))
+  const peers: LabPeer[] = []
+  try {
+    const { server: name, coturn } = options
+    const server = await startLabServer(network.server, { host: SERVER_IP, server: name, coturn })
+    try {
+      for (const index of nats.keys()) peers.push(await LabPeer.launch(network.peer(index), server.url, folder))
+      log(`${peers.length} browsers behind ${nats.join(', ')}; seed ${options.seed}`)
+      const runs: MeasuredRun[] = []
+      while (runs.length < options.runs) {
+        const run = await runLab({ peers, nats, server, coturn })
+        await Promise.all(peers.map((peer) => peer.close()))
+        runs.push(run)
+        log(`run ${runs.length}: ${runLine(run)}`)
+      }
+      return runs
+    } finally {
+      await Promise.all(peers.map((peer) => peer.end()))
+      await server.stop()
+    }
+  } finally {
+    network.remove()
+    stopListening()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Calls `remove` when the process ends, whatever ends it, except SIGKILL. Returns what stops it. */
+function atAnyEnd(remove: () => void): () => void {
+  const listeners = Object.entries(SIGNALS).map(([signal, status]) => ({ signal, end: () => process.exit(status) }))
+  process.once('exit', remove)
+  for (const { signal, end } of listeners) process.once(signal, end)
+  return () => {
+    process.off('exit', remove)
+    for (const { signal, end } of listeners) process.off(signal, end)
+  }
+}
+
+function shuffled<T>(values: readonly T[], random: () => number): T[] {
+  const result = [...values]
+  for (let last = result.length - 1; last > 0; last--) {
+    const other = Math.floor(random() * (last + 1))
+    ;[result[last], result[other]] = [result[other] as T, result[last] as T]
+  }
+  return result
+}
