@@ -35,7 +35,7 @@ export class SignalledTransport implements Transport {
     this.inner.listen(incoming)
     this.signalling.listen((session) => {
       session.bind({ accepted() {}, candidates() {}, ended() {} })
-      session.accept(describe(this.name))
+      session.accept(descriptionOf(this.name))
     })
   }
 
@@ -43,7 +43,7 @@ export class SignalledTransport implements Transport {
     if (parseAddress(targetOf(endpoint)) === undefined) {
       return this.isServed() ? this.inner.dial(endpoint) : new SignalledChannel(endpoint, undefined, this.inner)
     }
-    return new SignalledChannel(endpoint, this.signalling.offer(endpoint, describe(this.name)), this.inner)
+    return new SignalledChannel(endpoint, this.signalling.offer(endpoint, descriptionOf(this.name)), this.inner)
   }
 
   close(): void {
@@ -107,7 +107,7 @@ class SignalledChannel implements Channel {
 
 const FRAGMENT = 'name'
 
-function describe(name: string): SessionDescription {
+function descriptionOf(name: string): SessionDescription {
   return {
     ufrag: `${FRAGMENT}${name}`,
     pwd: 'x'.repeat(22),
