@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util'
 import { MODERN, PAPER } from '../overlay/timer-profile.ts'
+import { windowMs } from '../sim/border.ts'
 import { NATS, natName, parseNat } from '../sim/nat.ts'
 import type { ScenarioOptions } from '../sim/scenario.ts'
 import { SCENARIOS, type ScenarioEntry } from '../sim/scenarios.ts'
@@ -56,6 +57,12 @@ const FLAGS: Record<string, Flag> = {
   },
   unseen: { key: 'unseen', value: 'SHARE', about: 'of the presences, never shown to anybody', read: between(0, 1) },
   parts: { key: 'parts', value: 'N', about: 'how many rings', read: whole(2, 1_000) },
+  shards: {
+    key: 'shards',
+    value: 'N',
+    about: 'threads that simulate a part of the nodes each; another number is another world',
+    read: whole(1, 64),
+  },
   nats: {
     key: 'nats',
     value: 'KINDS',
@@ -86,6 +93,7 @@ const UNHEEDED: ScenarioOptions = {
   unreachable: 0,
   unseen: 0,
   parts: 2,
+  shards: 1,
   profile: MODERN,
   lookahead: true,
   tunnels: true,
@@ -110,6 +118,12 @@ export function parseSim(words: readonly string[], seed: number): SimRequest {
   for (const [name, text] of Object.entries(values)) {
     if (name === 'json') json = true
     else Object.assign(options, readFlag(name, text, scenario, entry))
+  }
+  const { shards, latencyMs } = options as ScenarioOptions
+  if (shards > 1 && windowMs(latencyMs) === 0) {
+    throw new SimOptionError(
+      '--shards needs a --latency of 13 ms at least, or frames are too quick for the threads to meet.',
+    )
   }
   return { scenario, entry, options: options as ScenarioOptions, json }
 }

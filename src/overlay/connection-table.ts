@@ -6,7 +6,7 @@ import { type Address, nearer, sameAddresses } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { ChannelId } from './effects.ts'
 import type { Endpoint } from './endpoint.ts'
-import { countKnown, estimateRingSize, isUpToDate, type RingSize } from './ring-size.ts'
+import { estimateRingSize, isUpToDate, knowsMoreThan, type RingSize } from './ring-size.ts'
 import type { RoleBits } from './role.ts'
 
 /** A tab bears some dozens of peer connections (Chromium allows 500 in its life); relays cost memory all the same. */
@@ -32,7 +32,6 @@ export class ConnectionTable {
     perSide: number
     found: RingSize
   } = { of: [], namesVersion: 0, links: 0, perSide: 0, found: { size: 1, tips: [] } }
-  private counted = { version: -1, namesVersion: -1, known: 1 }
   /** Kept sorted rather than sorted anew: links change one at a time, and are asked for at every change of anything. */
   private readonly ascending: Address[] = []
   /** The connections to them. */
@@ -185,13 +184,9 @@ export class ConnectionTable {
     return best
   }
 
-  /** How many nodes we know by address, ourselves included. */
-  get known(): number {
-    const { version, namesVersion, counted } = this
-    if (counted.version !== version || counted.namesVersion !== namesVersion) {
-      this.counted = { version, namesVersion, known: countKnown(this) }
-    }
-    return this.counted.known
+  /** Whether we know more nodes than so many by address, ourselves included. */
+  knowsMoreThan(count: number): boolean {
+    return knowsMoreThan(this, count)
   }
 
   /** How many nodes the ring has; exact while those we know can see it all. */

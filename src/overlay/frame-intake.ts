@@ -41,8 +41,8 @@ export type IntakeParts = {
 }
 
 export interface FrameIntakeEvents {
-  /** Somebody names these neighbours, other than before, or estimates another size of the ring. */
-  named(neighbours: readonly Address[], before: readonly Address[]): void
+  /** Somebody names other neighbours than before, or estimates another size of the ring. */
+  named(connection: Connection, before: readonly Address[]): void
 }
 
 export class FrameIntake {
@@ -173,7 +173,7 @@ export class FrameIntake {
     connection.status = status
     this.core.table.named()
     if (before.size !== status.size || !sameAddresses(before.neighbours, status.neighbours)) {
-      this.events.named(status.neighbours, before.neighbours)
+      this.events.named(connection, before.neighbours)
     }
     if (before.roles === status.roles && before.hidden === status.hidden) return
     this.core.table.changed()

@@ -38,7 +38,7 @@ const DEAD_HIDDEN_MS = 50_000
 const YIELD_ROUND_TRIPS = 2
 const YIELD_MAX_MS = 1_000
 /** Who is to be looked at so soon is looked at now: most have been heard by then, and each look saved is a wake. A guess. */
-const LOOK_AHEAD_MS = 400
+const LOOK_AHEAD_MS = 1_000
 /**
  * Who has been silent for all but so much of what it may be is asked along with others: who are asked together answer
  * together, so after a few rounds all are asked in one go. A guess.
@@ -66,7 +66,6 @@ export class Keepalive {
   private watched: Connection[] = []
   private lookAtMs: number[] = []
   private soonestMs = Number.POSITIVE_INFINITY
-  private watchedVersion = -1
   /** Those whom the ring would miss at once; undefined when all are. */
   private beside: ReadonlySet<Address> | undefined
 
@@ -77,9 +76,16 @@ export class Keepalive {
   }
 
   get deadlineMs(): number | undefined {
-    // A frame only puts deadlines off; what brings one forward changes the table.
-    if (this.watchedVersion !== this.core.table.version) this.watchAll()
     return this.soonestMs === Number.POSITIVE_INFINITY ? undefined : this.soonestMs
+  }
+
+  /** To be called some time after the table has changed: nobody new is to be looked at sooner than that. */
+  review(): void {
+    this.beside = this.besideUs()
+    this.watched = [...this.core.table.all()]
+    // Who has just come to lie beside us may have been silent for longer than it now may: that is no lateness of ours.
+    this.lookAtMs = this.watched.map((connection) => Math.max(this.core.nowMs, this.lookAgainMs(connection)))
+    this.soonestMs = Math.min(...this.lookAtMs)
   }
 
   /** Somebody says that it is gone. */
@@ -90,7 +96,7 @@ export class Keepalive {
     const deadlineMs = this.core.nowMs + Math.max(leastMs, PATIENCE * (connection.rttMs ?? 0))
     if (probe?.wide && probe.deadlineMs <= deadlineMs) return
     this.probes.set(connection, { sinceMs: this.core.nowMs, wide: true, wideAtMs: this.core.nowMs, deadlineMs })
-    this.watchedVersion = -1
+    this.lookSooner(connection)
     this.ping(connection, true)
   }
 
@@ -104,7 +110,7 @@ export class Keepalive {
     if (!active || status.hidden || active.heardAtMs + quietMs > this.core.nowMs) return false
     if (this.probes.has(connection)) return false
     this.start(connection)
-    this.watchedVersion = -1
+    this.lookSooner(connection)
     return true
   }
 
@@ -116,6 +122,11 @@ export class Keepalive {
 
   forget(connection: Connection): void {
     this.probes.delete(connection)
+    const index = this.watched.indexOf(connection)
+    if (index < 0) return
+    // Somebody may be going through the lists: it was a look that found the connection dead.
+    this.watched = this.watched.toSpliced(index, 1)
+    this.lookAtMs = this.lookAtMs.toSpliced(index, 1)
   }
 
   wake(): void {
@@ -126,29 +137,31 @@ export class Keepalive {
     for (let index = 0; index < watched.length; index++) {
       const connection = watched[index] as Connection
       if (stalled || (lookAtMs[index] as number) <= this.core.nowMs + LOOK_AHEAD_MS) {
-        this.review(connection, stalled)
-        lookAtMs[index] = this.lookAgainMs(connection)
+        this.look(connection, stalled)
+        // One that was found dead is not looked at again.
+        const isGone = this.core.table.get(connection.address) !== connection
+        lookAtMs[index] = isGone ? Number.POSITIVE_INFINITY : this.lookAgainMs(connection)
       }
       this.soonestMs = Math.min(this.soonestMs, lookAtMs[index] as number)
     }
   }
 
-  private watchAll(): void {
-    this.watchedVersion = this.core.table.version
-    this.beside = this.besideUs()
-    this.watched = [...this.core.table.all()]
-    // Who has just come to lie beside us may have been silent for longer than it now may: that is no lateness of ours.
-    this.lookAtMs = this.watched.map((connection) => Math.max(this.core.nowMs, this.lookAgainMs(connection)))
-    this.soonestMs = Math.min(...this.lookAtMs)
+  /** A probe has begun. Who is not watched yet is so before its deadline. */
+  private lookSooner(connection: Connection): void {
+    const index = this.watched.indexOf(connection)
+    if (index < 0) return
+    const atMs = this.lookAgainMs(connection)
+    this.lookAtMs[index] = atMs
+    this.soonestMs = Math.min(this.soonestMs, atMs)
   }
 
   /** Undefined in a small ring. */
   private besideUs(): ReadonlySet<Address> | undefined {
     const { table, config } = this.core
     // An estimate alone may be twice too large.
-    if (table.estimateSize(config.perSide) <= ALL_BESIDE || table.known <= ALL_BESIDE) return undefined
-    const left = table.neighboursOf(config.address, 'left', config.perSide + 1)
-    const right = table.neighboursOf(config.address, 'right', config.perSide + 1)
+    if (!table.knowsMoreThan(ALL_BESIDE) || table.estimateSize(config.perSide) <= ALL_BESIDE) return undefined
+    const left = table.neighboursOf(config.address, 'left', config.perSide)
+    const right = table.neighboursOf(config.address, 'right', config.perSide)
     return new Set([...left, ...right])
   }
 
@@ -164,7 +177,7 @@ export class Keepalive {
     return probe !== undefined && active !== undefined && active.heardAtMs >= probe.sinceMs
   }
 
-  private review(connection: Connection, stalled: boolean): void {
+  private look(connection: Connection, stalled: boolean): void {
     const { nowMs } = this.core
     const probe = this.probes.get(connection)
     if (!probe) {

@@ -18,9 +18,11 @@ const operation = fc.oneof(
   fc.record({ name: fc.constant('ask' as const), place }),
 )
 
-function link(table: ConnectionTable, address: Address, neighbours: Address[]): void {
+function link(table: ConnectionTable, address: Address, neighbours: Address[]): Connection {
   const status = { roles: NO_ROLES, hidden: false, size: 1, neighbours }
-  table.add(new Connection({ address, incarnation: 1, incoming: false, sinceMs: 0, endpoints: [], status }))
+  const connection = new Connection({ address, incarnation: 1, incoming: false, sinceMs: 0, endpoints: [], status })
+  table.add(connection)
+  return connection
 }
 
 /** By a look at every name of every link. */
@@ -50,10 +52,13 @@ for (const perSide of [1, 2, 3]) {
               expect(informer.status.neighbours).toContain(address)
             }
           } else if (step.name === 'link') {
-            if (!connection && step.place !== SELF) link(table, step.place, step.names)
+            if (!connection && step.place !== SELF) named.note(link(table, step.place, step.names))
           } else if (!connection) continue
           else if (step.name === 'lose') table.remove(connection)
-          else connection.status = { ...connection.status, neighbours: step.names }
+          else {
+            connection.status = { ...connection.status, neighbours: step.names }
+            named.note(connection)
+          }
         }
       }),
       { numRuns: 300 },

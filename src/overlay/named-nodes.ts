@@ -4,7 +4,7 @@
  *   left window   from us up to the last of our nearest links on the left, as many as are wanted; right window likewise.
  *                 With fewer links than that, the whole ring.
  *
- * Everybody names somebody all the time while a ring forms, so names are read once, when they come. A new link only
+ * Everybody names somebody all the time while a ring forms, so names are read once, after they have come. A new link only
  * narrows the windows. When a link is lost, or somebody takes back what nobody else may have said, all is read again.
  */
 import { type Address, isBetween } from './address.ts'
@@ -17,12 +17,24 @@ export class NamedNodes {
   /** What each connection named when it was last read. */
   private readonly read = new Map<Connection, readonly Address[]>()
   private readonly informers = new Map<Address, Connection>()
+  /** Those who may name others than when they were last read. */
+  private readonly unread = new Set<Connection>()
   private linksRead = -1
   private left: Address | undefined
   private right: Address | undefined
 
   constructor(table: ConnectionTable) {
     this.table = table
+  }
+
+  /** To be called whenever a connection, new or not, names others than before. */
+  note(connection: Connection): void {
+    this.unread.add(connection)
+  }
+
+  /** Whether nothing was noted, and no link has come or gone, since the last answer. */
+  isSame(perSide: number): boolean {
+    return this.unread.size === 0 && this.linksRead === this.table.links && this.perSide === perSide
   }
 
   /** Each with one who named it; `perSide` nearest links are wanted on either side. */
@@ -32,18 +44,19 @@ export class NamedNodes {
       this.followLinks()
       this.readAll()
     } else if (this.linksRead !== this.table.links) this.followLinks()
-    for (const connection of this.table.all()) {
-      const { neighbours } = connection.status
-      const before = this.read.get(connection)
-      if (before === neighbours) continue
-      this.read.set(connection, neighbours)
-      if (before && this.takesBack(connection, before, neighbours)) {
-        this.readAll()
-        break
-      }
-      this.readNames(connection)
-    }
+    for (const connection of this.unread) this.readAgain(connection)
+    this.unread.clear()
     return this.informers
+  }
+
+  private readAgain(connection: Connection): void {
+    if (this.table.get(connection.address) !== connection) return
+    const { neighbours } = connection.status
+    const before = this.read.get(connection)
+    if (before === neighbours) return
+    this.read.set(connection, neighbours)
+    if (before && this.takesBack(connection, before, neighbours)) this.readAll()
+    else this.readNames(connection)
   }
 
   private followLinks(): void {

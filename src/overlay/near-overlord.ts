@@ -45,7 +45,7 @@ export class NearOverlord {
   private quietSinceMs = 0
   /** As many on either side are wanted. */
   private perSide = 0
-  private readonly named: NamedNodes
+  private readonly names: NamedNodes
   private hasSurplus = false
   /** The nearest nodes that we know of, linked or not; nearest first. */
   left: Address[] = []
@@ -55,7 +55,7 @@ export class NearOverlord {
     this.core = core
     this.connector = connector
     this.candidates = candidates
-    this.named = new NamedNodes(core.table)
+    this.names = new NamedNodes(core.table)
   }
 
   get deadlineMs(): number | undefined {
@@ -67,11 +67,15 @@ export class NearOverlord {
 
   /** Whether the nodes next to us, as far as anybody we know has named them, are linked to us on both sides. */
   get connected(): boolean {
-    return [this.left[0], this.right[0]].every((address) => address && this.core.table.get(address)?.structured)
+    const [left] = this.left
+    const [right] = this.right
+    return left !== undefined && right !== undefined && this.isLinked(left) && this.isLinked(right)
   }
 
-  /** Whether somebody who names `now` instead of `before` can change who is next to us: most names lie elsewhere. */
-  concerns(now: readonly Address[], before: readonly Address[]): boolean {
+  /** Somebody names others than before. Returns whether that can change who is next to us: most names lie elsewhere. */
+  named(by: Connection, before: readonly Address[]): boolean {
+    this.names.note(by)
+    const now = by.status.neighbours
     const [left, right] = [this.left.at(-1), this.right.at(-1)]
     const knowsTooFew = Math.min(this.left.length, this.right.length) < this.perSide
     if (!left || !right || knowsTooFew) return true
@@ -89,6 +93,8 @@ export class NearOverlord {
     const { table, config } = this.core
     const { address: self } = config
     const perSide = this.wanted
+    const isSame = this.names.isSame(perSide) && this.believeAtMs === undefined
+    if (isSame && this.allLinked) return
     this.perSide = perSide
     const informers = this.namedAndBelieved(perSide)
     const linked = table.addresses()
@@ -138,7 +144,13 @@ export class NearOverlord {
   }
 
   private get allLinked(): boolean {
-    return [...this.left, ...this.right].every((address) => this.core.table.get(address)?.structured)
+    for (const address of this.left) if (!this.isLinked(address)) return false
+    for (const address of this.right) if (!this.isLinked(address)) return false
+    return true
+  }
+
+  private isLinked(address: Address): boolean {
+    return this.core.table.get(address)?.structured === true
   }
 
   private giveUp(connection: Connection): void {
@@ -160,7 +172,7 @@ export class NearOverlord {
 
   /** Who named whom, of those who would be nearer than what is linked; the lately dead are not believed in. */
   private namedAndBelieved(perSide: number): ReadonlyMap<Address, Connection> {
-    const named = this.named.unlinked(perSide)
+    const named = this.names.unlinked(perSide)
     this.believeAtMs = undefined
     if (!this.connector.shunsSomebody) return named
     let believed: Map<Address, Connection> | undefined

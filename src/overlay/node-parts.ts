@@ -4,6 +4,7 @@
  */
 import type { Address } from './address.ts'
 import { Broadcast } from './broadcast.ts'
+import type { Connection } from './connection.ts'
 import { Connector } from './connector.ts'
 import type { Input } from './effects.ts'
 import { Finder } from './finder.ts'
@@ -32,8 +33,8 @@ import { Upkeep } from './upkeep.ts'
 
 export interface NodePartsEvents extends Omit<LinkKeeperEvents, 'linked'> {
   linkFailed(failure: LinkFailure): void
-  /** Somebody names these neighbours, other than before. */
-  named(neighbours: readonly Address[], before: readonly Address[]): void
+  /** Somebody names other neighbours than before. */
+  named(connection: Connection, before: readonly Address[]): void
   /** An input that tunnels bring about, to be handled when the one in hand is done with. */
   later(input: Input): void
 }
@@ -66,7 +67,10 @@ export class NodeParts {
   constructor(core: NodeCore, events: NodePartsEvents) {
     this.linkKeeper = new LinkKeeper(core, {
       joined: events.joined,
-      linked: (connection, told) => this.reporter.told(connection, told),
+      linked: (connection, told) => {
+        this.reporter.told(connection, told)
+        this.nearOverlord.named(connection, [])
+      },
       rerouted: events.rerouted,
       lost: events.lost,
     })
@@ -149,6 +153,8 @@ export class NodeParts {
       { named: events.named },
     )
     this.upkeep = new Upkeep(core, [
+      () => this.reporter.report(),
+      () => this.keepalive.review(),
       () => this.linkKeeper.review(),
       () => this.upgrader.review(),
       () => this.tunnelOverlord.review(),

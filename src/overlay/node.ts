@@ -59,8 +59,8 @@ export class Node implements NodeCore {
       rerouted: (connection) => this.onRerouted(connection),
       lost: (connection, loss) => this.onLost(connection, loss),
       linkFailed: (failure) => this.onLinkFailed(failure),
-      named: (neighbours, before) => {
-        this.namesChanged ||= this.parts.nearOverlord.concerns(neighbours, before)
+      named: (connection, before) => {
+        if (this.parts.nearOverlord.named(connection, before)) this.namesChanged = true
       },
       later: (input) => this.inner.push(input),
     })

@@ -38,14 +38,16 @@ export function isUpToDate({ tips }: RingSize): boolean {
   return true
 }
 
-/** How many nodes we know by address, ourselves included: links, and whom they name. */
-export function countKnown(table: ConnectionTable): number {
+/** Whether we know more nodes than so many by address, ourselves included: links, and whom they name. */
+export function knowsMoreThan(table: ConnectionTable, count: number): boolean {
+  if (table.size + 1 > count) return true
   const known = new Set([table.self])
   for (const { address, status } of table.all()) {
     known.add(address)
     for (const name of status.neighbours) known.add(name)
+    if (known.size > count) return true
   }
-  return known.size
+  return false
 }
 
 function walk(table: ConnectionTable, perSide: number, side: 'left' | 'right', tips: Tip[]): Walk {

@@ -70,7 +70,7 @@ export class ShortcutOverlord {
   /** How many we want to hold. */
   get wanted(): number {
     const { size } = this
-    const isSmall = size < CERTAIN_SIZE && this.core.table.known <= MAX_SIZE_WITHOUT_SHORTCUTS
+    const isSmall = size < CERTAIN_SIZE && !this.core.table.knowsMoreThan(MAX_SIZE_WITHOUT_SHORTCUTS)
     return this.core.config.shortcuts ?? (isSmall ? 0 : shortcutsFor(size))
   }
 

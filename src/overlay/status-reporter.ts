@@ -5,8 +5,8 @@
  *                                                          +------news-------------> sent -------> told
  *                                                          +------news for later---> put off --> compared
  *
- * Changes come in bursts, so a report waits a moment for more, and is followed by a pause where every frame costs a
- * stanza. Names that lie beyond as many as the other end wants on their side can make no neighbour of it: they only
+ * Changes come in bursts, so a report waits until the burst is over (upkeep tells), and is followed by a pause where every
+ * frame costs a stanza. Names that lie beyond as many as the other end wants on their side can make no neighbour of it: they only
  * serve it when those before them are gone, and while a ring forms most changes are of that sort. Once the ring is whole,
  * only those beside us hear of changes at once: nobody else could be a neighbour of what changes here.
  */
@@ -16,10 +16,8 @@ import type { NodeCore } from './node-core.ts'
 import { Soonest } from './soonest.ts'
 import { MAX_NEIGHBOURS, type Status } from './wire.ts'
 
-/** A guess: less than a network round trip, more than one burst of events. */
-const DELAY_MS = 15
-/** Where the ring is whole, nobody waits for a report to join. A guess. */
-const DELAY_CONNECTED_MS = 50
+/** After a death: a burst of them, but no longer. A guess. */
+const HURRY_MS = 50
 /** Between reports over relays; the first of them waits no longer than any, as a join hangs on it. A guess. */
 const RELAY_PAUSE_MS = 250
 /** A guess: a ring forms within a few of it, and a silent neighbour takes longer to be noticed. */
@@ -42,7 +40,6 @@ export class StatusReporter {
   /** What of ourselves the last reports to all were made of. */
   private seen = { roles: -1, hidden: false }
   private reviewedVersion = -1
-  private dueAtMs: number | undefined
   private dueRelayAtMs: number | undefined
   private dueFarAtMs: number | undefined
   private reportedOverRelaysAtMs = Number.NEGATIVE_INFINITY
@@ -54,12 +51,7 @@ export class StatusReporter {
 
   get deadlineMs(): number | undefined {
     const none = Number.POSITIVE_INFINITY
-    const earliest = Math.min(
-      this.dueAtMs ?? none,
-      this.dueRelayAtMs ?? none,
-      this.dueFarAtMs ?? none,
-      this.putOff.deadlineMs ?? none,
-    )
+    const earliest = Math.min(this.dueRelayAtMs ?? none, this.dueFarAtMs ?? none, this.putOff.deadlineMs ?? none)
     return earliest === none ? undefined : earliest
   }
 
@@ -74,47 +66,54 @@ export class StatusReporter {
 
   /** Somebody died whom others may look for because we have named it to them. */
   hurry(): void {
-    const atMs = this.core.nowMs + DELAY_CONNECTED_MS
+    const atMs = this.core.nowMs + HURRY_MS
     this.dueFarAtMs = Math.min(atMs, this.dueFarAtMs ?? atMs)
   }
 
+  /** To be called whenever the table may have changed. */
   review(connected: boolean): void {
     this.connected = connected
     if (this.reviewedVersion === this.core.table.version) return
     this.reviewedVersion = this.core.table.version
-    if (this.reports.size === 0) return
-    const delayMs = connected ? DELAY_CONNECTED_MS : DELAY_MS
-    this.dueAtMs ??= this.core.nowMs + delayMs
-    if (connected) this.dueFarAtMs ??= this.core.nowMs + PUT_OFF_FAR_MS
-    this.dueRelayAtMs ??= Math.max(this.core.nowMs + delayMs, this.reportedOverRelaysAtMs + RELAY_PAUSE_MS)
+    if (connected && this.reports.size > 0) this.dueFarAtMs ??= this.core.nowMs + PUT_OFF_FAR_MS
+  }
+
+  /** To be called when a burst of changes is over. */
+  report(): void {
+    if (this.reports.size > 0) this.compareAll(true)
   }
 
   wake(): void {
+    this.compareAll(false)
+  }
+
+  private compareAll(isDue: boolean): void {
     const { nowMs } = this.core
-    const isDue = this.dueAtMs !== undefined && this.dueAtMs <= nowMs
-    const isRelayDue = this.dueRelayAtMs !== undefined && this.dueRelayAtMs <= nowMs
+    const relayAtMs = this.dueRelayAtMs ?? (isDue ? this.reportedOverRelaysAtMs + RELAY_PAUSE_MS : nowMs + 1)
+    const isRelayDue = relayAtMs <= nowMs
     const isFarDue = this.dueFarAtMs !== undefined && this.dueFarAtMs <= nowMs
-    if (isDue) this.dueAtMs = undefined
     if (isFarDue) this.dueFarAtMs = undefined
     if (isRelayDue) {
       this.dueRelayAtMs = undefined
       this.reportedOverRelaysAtMs = nowMs
     }
+    let isLeftOut = false
     const { table, hidden } = this.core
     const isOtherSelf = this.seen.roles !== table.rolesVersion || this.seen.hidden !== hidden
     const isForAll = isFarDue || isOtherSelf || !this.connected
-    // What is due over relays is due over all: a relay may have given way to a better channel since.
-    if (isRelayDue) this.seen = { roles: table.rolesVersion, hidden }
     this.putOff.restart()
     for (const connection of isForAll ? this.reports.keys() : this.besideUs()) {
       const report = this.reports.get(connection)
       if (!report) continue
       const { putOffUntilMs } = report
       if (isFarDue || (putOffUntilMs !== undefined && putOffUntilMs <= nowMs)) this.compare(connection, report, 'now')
-      else if (connection.active?.kind === 'relay' ? isRelayDue : isDue || isRelayDue)
-        this.compare(connection, report, 'later')
+      // What is due over relays is due over all: a relay may have given way to a better channel since.
+      else if (isRelayDue || (isDue && connection.active?.kind !== 'relay')) this.compare(connection, report, 'later')
+      else isLeftOut = true
       if (report.putOffUntilMs !== undefined) this.putOff.add(report.putOffUntilMs)
     }
+    if (!isLeftOut) this.seen = { roles: table.rolesVersion, hidden }
+    else if (isDue) this.dueRelayAtMs ??= relayAtMs
   }
 
   /** `others`: when news are sent that make no difference to whom the other end should be linked to. */

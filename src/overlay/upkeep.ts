@@ -1,15 +1,15 @@
 /**
- * Upkeep: what a node looks at when its links have changed, and may look at a moment later: which links are superfluous,
- * which could be better, through which our place is still to be sought. Links change in bursts, most of all while a ring
+ * Upkeep: what a node does when its links have changed, and may do a moment later: tell others of it, look which links are
+ * superfluous, which could be better, through which our place is still to be sought. Links change in bursts, most of all while a ring
  * forms, and each look goes over all of them, so there is one for each burst.
  */
 import type { NodeCore } from './node-core.ts'
 import type { Part } from './part-schedule.ts'
 
-/** Less than a round trip between neighbours in one city, more than a burst of frames takes. A guess. */
-const DELAY_MS = 20
+/** Less than a network round trip, more than a burst of frames takes. A guess. */
+const DELAY_MS = 15
 /** Where the ring is whole, nobody waits for it but one who joins us. A guess. */
-const DELAY_CONNECTED_MS = 100
+const DELAY_CONNECTED_MS = 50
 
 export class Upkeep implements Part {
   private readonly core: NodeCore

@@ -14,11 +14,13 @@ import {
   timeToOneRing,
   worldOf,
 } from './scenario.ts'
+import { shardedForm } from './sharded-form.ts'
 
 /** Surplus links are trimmed by then, and shortcuts that met a full node asked for again (30 s apart at most). */
-const SETTLING_MS = 120_000
+export const SETTLING_MS = 120_000
 
 export async function formScenario(options: ScenarioOptions, progress: Progress, phaseEnded?: PhaseEnded) {
+  if (options.shards > 1) return await shardedForm(options, progress, phaseEnded)
   const world = worldOf(options)
   const forming = new Meter(world)
   world.startTogether(options.nodes)

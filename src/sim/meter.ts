@@ -13,27 +13,36 @@ export type PerNode = {
   links: number
 }
 
+/** Since the beginning, but for `links` and `nodes`: those are of the moment. */
+export type Totals = { frames: number; bytes: number; dials: number; nodeMs: number; links: number; nodes: number }
+
 export class Meter {
   private readonly world: World
-  private readonly from: { frames: number; bytes: number; dials: number; nodeMs: number }
+  private readonly from: Totals
 
   constructor(world: World) {
     this.world = world
-    this.from = { ...world.traffic, nodeMs: world.nodeMs }
+    this.from = totalsOf(world)
   }
 
   read(): PerNode {
-    const { world, from } = this
-    const { frames, bytes, dials } = world.traffic
-    const nodeS = (world.nodeMs - from.nodeMs) / 1_000
-    let links = 0
-    for (const { node } of world.inhabitants.values()) links += node.table.size
-    return {
-      bytesPerS: rounded((bytes - from.bytes) / nodeS),
-      framesPerS: rounded((frames - from.frames) / nodeS),
-      dialsPerMinute: rounded((60 * (dials - from.dials)) / nodeS),
-      links: rounded(links / Math.max(1, world.inhabitants.size)),
-    }
+    return perNode(this.from, totalsOf(this.world))
+  }
+}
+
+export function totalsOf(world: World): Totals {
+  let links = 0
+  for (const { node } of world.inhabitants.values()) links += node.table.size
+  return { ...world.traffic, nodeMs: world.nodeMs, links, nodes: world.inhabitants.size }
+}
+
+export function perNode(from: Totals, to: Totals): PerNode {
+  const nodeS = (to.nodeMs - from.nodeMs) / 1_000
+  return {
+    bytesPerS: rounded((to.bytes - from.bytes) / nodeS),
+    framesPerS: rounded((to.frames - from.frames) / nodeS),
+    dialsPerMinute: rounded((60 * (to.dials - from.dials)) / nodeS),
+    links: rounded(to.links / Math.max(1, to.nodes)),
   }
 }
 
@@ -55,6 +64,19 @@ export function counterSums(world: World): Record<string, number> {
   for (const { node } of world.inhabitants.values()) {
     for (const [reason, count] of node.counters) sums[reason] = (sums[reason] ?? 0) + count
   }
+  return inOrder(sums)
+}
+
+/** Of several looks at different things, or at parts of one. */
+export function summed<Name extends string>(parts: readonly Record<Name, number>[]): Record<Name, number> {
+  const sums: Record<string, number> = {}
+  for (const part of parts) {
+    for (const [name, count] of Object.entries<number>(part)) sums[name] = (sums[name] ?? 0) + count
+  }
+  return inOrder(sums) as Record<Name, number>
+}
+
+function inOrder(sums: Record<string, number>): Record<string, number> {
   return Object.fromEntries(Object.entries(sums).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 

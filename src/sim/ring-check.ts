@@ -18,15 +18,14 @@ export class RingCheck {
   }
 
   /** Leftwards. */
-  inRingOrder(inhabitants: ReadonlyMap<string, Inhabitant>): readonly Inhabitant[] {
-    if (this.sorted?.length === inhabitants.size) return this.sorted
-    this.sorted = [...inhabitants.values()].sort((a, b) => (a.address < b.address ? -1 : 1))
+  inRingOrder(everybody: () => Inhabitant[]): readonly Inhabitant[] {
+    this.sorted ??= everybody().sort((a, b) => (a.address < b.address ? -1 : 1))
     return this.sorted
   }
 
   /** Undefined when nothing is wrong. */
-  complaint(inhabitants: ReadonlyMap<string, Inhabitant>): RingComplaint | undefined {
-    const sorted = this.inRingOrder(inhabitants)
+  complaint(everybody: () => Inhabitant[]): RingComplaint | undefined {
+    const sorted = this.inRingOrder(everybody)
     if (sorted.length < 2) return undefined
     for (let step = 0; step < sorted.length; step++) {
       const index = (this.culprit + step) % sorted.length
@@ -47,7 +46,8 @@ export function besides<T>(sorted: readonly T[], index: number): { left: T; righ
 
 function complaintAt(sorted: readonly Inhabitant[], index: number): RingComplaint | undefined {
   const inhabitant = sorted[index] as Inhabitant
-  const { node, name } = inhabitant
+  const { node, name, elsewhere } = inhabitant
+  if (elsewhere) return undefined
   if (node.state !== 'connected') return { why: `${name} is ${node.state}`, concerned: [inhabitant] }
   const { left, right } = besides(sorted, index)
   const near: { left: Address[]; right: Address[] } = node.near

@@ -5,7 +5,7 @@ import type { Inhabitant } from './world.ts'
 
 /** Whether each group is one ring of its own. */
 export function areRings(groups: readonly (readonly Inhabitant[])[]): boolean {
-  return groups.every((group) => !new RingCheck().complaint(new Map(group.map((node) => [node.name, node]))))
+  return groups.every((group) => !new RingCheck().complaint(() => [...group]))
 }
 
 /** The sizes of the cycles that left neighbours form, largest first; one of all nodes in a ring that is whole. */

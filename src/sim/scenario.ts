@@ -25,6 +25,8 @@ export type ScenarioOptions = {
   /** Of the presences, those that nobody is ever shown. */
   unseen: number
   parts: number
+  /** Threads among which the nodes are spread. */
+  shards: number
   profile: TimerProfile
   lookahead: boolean
   tunnels: boolean
@@ -142,7 +144,7 @@ export function ringFailure(world: World, what: string): Failure {
   return { why: `${what}: ${world.whyNoRing() ?? 'it is one now'}`, concerned: world.ringCulprits }
 }
 
-function connectedShare(world: World): number {
+export function connectedShare(world: World): number {
   let connected = 0
   for (const { node } of world.inhabitants.values()) if (node.state === 'connected') connected++
   return connected / Math.max(1, world.inhabitants.size)

@@ -34,7 +34,7 @@ export const SCENARIOS: Record<string, ScenarioEntry> = {
   form: {
     run: formScenario,
     about: 'time to one ring of nodes that start together, and its cost when idle',
-    takes: { nodes: 100, ...WORLD, minutes: 1 },
+    takes: { nodes: 100, ...WORLD, minutes: 1, shards: 1 },
   },
   hops: {
     run: hopsScenario,

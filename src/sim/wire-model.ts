@@ -13,7 +13,7 @@ export type WireModel = {
 }
 
 /** ±20 %, uniform. A guess. */
-const JITTER = 0.2
+export const JITTER = 0.2
 /** Least wait before a packet is sent again: the order of what SCTP in browsers and TCP in kernels do. */
 const RESEND_MIN_MS = 400
 /** Each loss of the same packet doubles the wait, up to here (RFC 6298 §5.5 and §2.5). */

@@ -13,6 +13,7 @@ import { Driver } from '../peer/driver.ts'
 import type { Transport } from '../ports.ts'
 import { RingSignalling } from '../signalling/ring-signalling.ts'
 import { MemoryNetwork } from '../transport/memory.ts'
+import type { Border } from './border.ts'
 import { observe, type Witness } from './observed-node.ts'
 import { Rendezvous } from './rendezvous.ts'
 import { RingCheck } from './ring-check.ts'
@@ -46,6 +47,8 @@ export type WorldOptions = {
   onDelivery?: (to: Inhabitant, delivery: Delivery) => void
   /** Told of each input of each node and what came of it: what a run is compared by. */
   witness?: Witness
+  /** Where some of the nodes live in other worlds, which together are one. */
+  border?: Border
 }
 
 export type Delivery = { from: Address; data: Uint8Array; broadcast: boolean; atMs: number }
@@ -60,6 +63,8 @@ export type Inhabitant = {
   transports: Transport[]
   startedAtMs: number
   gone: boolean
+  /** It lives beyond the border: there is no more of it here than its name and address. */
+  elsewhere?: boolean
 }
 
 const NAMESPACE = 'a'.repeat(40)
@@ -69,7 +74,7 @@ const PRESENCE_MS = 1
 /** A relayed frame goes by way of one or two servers. A guess. */
 export const RELAY_DETOUR = 1.5
 /** How often a condition that is waited for is looked at. */
-const LOOK_MS = 10
+export const LOOK_MS = 10
 
 export class World {
   readonly clock = new VirtualClock()
@@ -81,6 +86,8 @@ export class World {
   private readonly options: WorldOptions
   private readonly ring = new RingCheck()
   private readonly byAddress = new Map<Address, Inhabitant>()
+  /** Those who live elsewhere. */
+  private readonly strangers: Inhabitant[] = []
   private names = 0
   private groupOf: ((name: string) => number) | undefined
   private cuts: [a: string, b: string][] = []
@@ -91,7 +98,8 @@ export class World {
     this.options = options
     this.random = seededRandom(options.seed)
     const { latencyMs = LATENCY_MS, loss = 0 } = options
-    const delay = (detour: number) => wireDelay({ latencyMs: detour * latencyMs, loss }, this.random)
+    const wireRandom = options.border ? seededRandom(options.seed + options.border.shard + 1) : this.random
+    const delay = (detour: number) => wireDelay({ latencyMs: detour * latencyMs, loss }, wireRandom)
     const reachable = (a: string, b: string) => !this.isApart(a, b) && (options.reachable?.(a, b) ?? true)
     this.relay = new MemoryNetwork(this.clock, {
       scheme: 'xmpp',
@@ -105,6 +113,7 @@ export class World {
       latencyMs: delay(1),
       reachable: (a, b) => reachable(a, b) && (options.direct?.(a, b) ?? true),
     })
+    options.border?.lay(this.clock, [this.relay, this.direct])
     const { shown = SHOWN, unseen = 0, presenceMs = PRESENCE_MS } = options
     this.rendezvous = new Rendezvous(this.clock, this.random, { shown, unseen, presenceMs })
   }
@@ -123,13 +132,17 @@ export class World {
       { scheme: 'webrtc', kind: 'direct', throughRing: this.options.throughRing ?? false },
     ]
     const incarnation = Math.floor(this.random() * 2 ** 32)
+    const nodeRandom = seededRandom(Math.floor(this.random() * 2 ** 32))
+    const { onDelivery, traced, border } = this.options
+    if (border && !border.isOurs(name)) {
+      const stranger = border.stranger(name, address)
+      this.strangers.push(stranger)
+      this.ring.changed()
+      return stranger
+    }
     const namespace = options.namespace ?? NAMESPACE
-    const node = new Node(
-      { address, incarnation, namespace, transports, ...this.options.behaviour },
-      seededRandom(Math.floor(this.random() * 2 ** 32)),
-    )
+    const node = new Node({ address, incarnation, namespace, transports, ...this.options.behaviour }, nodeRandom)
     const delivered: Delivery[] = []
-    const { onDelivery, traced } = this.options
     const deliver = (from: Address, data: Uint8Array, broadcast: boolean) => {
       const delivery = { from, data, broadcast, atMs: this.clock.now() }
       if (onDelivery) onDelivery(inhabitant, delivery)
@@ -142,13 +155,17 @@ export class World {
     const startedAtMs = this.clock.now()
     const inhabitant: Inhabitant = { name, driver, node, address, delivered, transports: [], startedAtMs, gone: false }
     ringSignalling?.carryBy((to, data, attempt) => driver.signal(to, data, attempt))
-    const [relay, direct] = [this.relay.transport(name), this.direct.transport(name)]
+    const [relay, direct] = [this.relay, this.direct].map((network) => {
+      const transport = network.transport(name)
+      return border?.across(transport, network, name) ?? transport
+    }) as [Transport, Transport]
     const isServed = () => !this.relay.isDown
     const signalledDirect = ringSignalling ? new SignalledTransport(direct, ringSignalling, isServed) : direct
     for (const transport of [relay, signalledDirect]) {
       inhabitant.transports.push(transport)
       driver.addTransport(transport)
     }
+    border?.settle(inhabitant)
     observe(inhabitant, this.options.witness)
     this.live()
     this.inhabitants.set(name, inhabitant)
@@ -265,18 +282,20 @@ export class World {
 
   /** Everybody who is there, by address. */
   get inRingOrder(): readonly Inhabitant[] {
-    return this.ring.inRingOrder(this.inhabitants)
+    return this.ring.inRingOrder(this.everybody)
   }
 
   /** The first thing that is wrong with the ring; undefined when nothing is. */
   whyNoRing(): string | undefined {
-    return this.ring.complaint(this.inhabitants)?.why
+    return this.ring.complaint(this.everybody)?.why
   }
 
   /** Whose trace may tell why there is no ring. */
   get ringCulprits(): Inhabitant[] {
-    return this.ring.complaint(this.inhabitants)?.concerned ?? []
+    return this.ring.complaint(this.everybody)?.concerned ?? []
   }
+
+  private readonly everybody = (): Inhabitant[] => [...this.inhabitants.values(), ...this.strangers]
 
   private remove(inhabitant: Inhabitant): void {
     inhabitant.gone = true
