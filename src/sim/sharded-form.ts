@@ -1,13 +1,11 @@
 /** ShardedForm: the scenario `form` by several threads, each with a shard of the nodes. */
-import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { perNode, rounded, summed, type Totals } from './meter.ts'
 import type { Outcome, PhaseEnded, Progress, ScenarioOptions } from './scenario.ts'
 import type { ShardReport, ShardResult, ShardTask } from './shard.ts'
 import { meetingPlace } from './shard-meeting.ts'
 
-/** What all threads together may hold of the young: what `npm run sim` allows a process with one. */
-const SEMI_SPACE_MIB = 128
+/** For each thread, as `npm run sim` has it for the first: V8 would give threads less. */
 const MAX_OLD_MIB = 12_288
 
 export async function shardedForm(
@@ -22,7 +20,6 @@ export async function shardedForm(
     if (report.type === 'progress') progress(report.done, report.what)
     else if (report.type === 'phase') phaseEnded?.(report.what, report.events)
   }
-  setFlagsFromString(`--max-semi-space-size=${Math.ceil(SEMI_SPACE_MIB / shards)}`)
   const workers: Worker[] = []
   try {
     const results = await Promise.all(
