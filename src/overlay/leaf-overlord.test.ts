@@ -8,6 +8,7 @@ import type { Linker } from './linker.ts'
 import { Node } from './node.ts'
 import { nodeConfig } from './node-config.ts'
 import type { NodeCore } from './node-core.ts'
+import { hasRole, LEAF } from './role.ts'
 import { seededRandom } from './seeded-random.ts'
 import { connect } from './test-ring.ts'
 
@@ -134,6 +135,25 @@ describe('a node whose ring is whole', () => {
     }
     return dialledAtMs
   }
+
+  test('gives up the link to a stranger also when that took long to make', () => {
+    const table = new ConnectionTable(nodeAddress(new Uint8Array(20).fill(0)))
+    const config = nodeConfig({ address: table.self, incarnation: 1, namespace: 'd'.repeat(40), transports: [] })
+    const core = { config, table, nowMs: 0, endpoints: [], random: () => 0.5, count: () => undefined }
+    const overlord = new LeafOverlord(core as unknown as NodeCore, {} as unknown as Linker)
+    const pass = (ms: number) => {
+      core.nowMs += ms
+      if ((overlord.deadlineMs ?? Number.POSITIVE_INFINITY) <= core.nowMs) overlord.wake()
+    }
+    overlord.review(true)
+    pass(9_000)
+    const connection = connect(table, nodeAddress(new Uint8Array(20).fill(9)), LEAF)
+    overlord.linked(LEAF)
+    pass(4_900)
+    expect(hasRole(connection.roles, LEAF)).toBe(true)
+    pass(200)
+    expect(hasRole(connection.roles, LEAF)).toBe(false)
+  })
 
   test('gives newcomers time to join by themselves', () => {
     expect(askedAfterMs(2, false)).toBeGreaterThanOrEqual(2_000)

@@ -14,7 +14,7 @@
 import { type Endpoint, schemeOf } from './endpoint.ts'
 import type { Linker } from './linker.ts'
 import type { NodeCore } from './node-core.ts'
-import { hasRole, LEAF, withoutRole } from './role.ts'
+import { hasRole, LEAF, type RoleBits, withoutRole } from './role.ts'
 import type { TimerProfile } from './timer-profile.ts'
 
 /** Presences beyond it are dropped: the paper saw 600 instances of one account. */
@@ -111,6 +111,11 @@ export class LeafOverlord {
     this.putOff(endpoint, FAILED_MS)
   }
 
+  /** A link stands that we dialled for this role, perhaps long after we asked for it. */
+  linked(role: RoleBits): void {
+    if (this.settled && hasRole(role, LEAF)) this.dropAtMs ??= this.core.nowMs + LEAF_KEPT_MS
+  }
+
   /** Somebody at these endpoints fell silent: others come first. */
   suspect(endpoints: readonly Endpoint[]): void {
     for (const endpoint of endpoints) this.putOff(endpoint, SUSPECT_MS)
@@ -185,7 +190,6 @@ export class LeafOverlord {
   private probe(endpoint: Endpoint): void {
     this.strangers.delete(endpoint)
     this.linker.dial(endpoint, undefined, LEAF)
-    this.dropAtMs ??= this.core.nowMs + LEAF_KEPT_MS
   }
 
   private putOff(endpoint: Endpoint, forMs: number): void {

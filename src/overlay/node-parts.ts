@@ -75,7 +75,10 @@ export class NodeParts {
       lost: events.lost,
     })
     this.linker = new Linker(core, {
-      linked: (link) => this.linkKeeper.onLinked(link),
+      linked: (link) => {
+        this.linkKeeper.onLinked(link)
+        this.leafOverlord.linked(link.role)
+      },
       failed: events.linkFailed,
     })
     this.keepalive = new Keepalive(core, {
