@@ -11,6 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 
 export type Prosody = {
+  readonly pid: number
   /** The URL of its WebSocket. */
   readonly service: string
   /** Where accounts can be registered. */
@@ -69,6 +70,7 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
     throw new Error(`Prosody did not start: ${(failure as Error).message}\n${log.slice(-LOG_TAIL_LENGTH)}`)
   }
   return {
+    pid: child.pid as number,
     service,
     domain: DOMAIN,
     anonymousDomain: ANONYMOUS_DOMAIN,

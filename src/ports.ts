@@ -4,6 +4,7 @@
  */
 import type { ChannelKind } from './overlay/channel-kind.ts'
 import type { Endpoint } from './overlay/endpoint.ts'
+import type { Visibility } from './overlay/greeters.ts'
 import type { Element } from './xmpp/stanza.ts'
 
 // ---------------------------------------------------------------------------------------------- time and chance
@@ -36,7 +37,7 @@ export interface Storage {
 // ---------------------------------------------------------------------------------------------- transport
 
 export { CHANNEL_KINDS } from './overlay/channel-kind.ts'
-export type { ChannelKind }
+export type { ChannelKind, Visibility }
 
 /** The largest frame that a channel must carry whole: 64 KiB of payload and its headers. */
 export const MAX_FRAME_BYTES = 66_048
@@ -108,6 +109,8 @@ export type Candidate = {
   endpoint: Endpoint
   /** True when it was there before us: the newcomer asks, those who are there answer. */
   elder: boolean
+  /** True when it shows itself on behalf of a ring of many. */
+  greeter?: boolean
 }
 
 export interface RendezvousEvents {
@@ -120,6 +123,8 @@ export interface Rendezvous {
   /** Such as `presence` or `room`. */
   readonly name: string
   start(events: RendezvousEvents): void
+  /** How to be seen from now on; a `newcomer` until told. Who is to be quiet is so only where enough others greet. */
+  show(visibility: Visibility): void
   /** Says goodbye where there is somebody to say it to. Synchronous, so that `pagehide` can call it. */
   stop(): void
   readonly dropped: ReadonlyMap<string, number>

@@ -102,7 +102,7 @@ function between(flag: string, text: string, least: number, most: number): numbe
   return value
 }
 
-function whole(flag: string, text: string, least: number, most: number): number {
+export function whole(flag: string, text: string, least: number, most: number): number {
   const value = between(flag, text, least, most)
   if (!Number.isInteger(value)) throw new LabOptionError(`--${flag} is a whole number, and not “${text}”.`)
   return value

@@ -13,6 +13,7 @@ import { type Address, type Distance, moveLeft } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Linker } from './linker.ts'
+import type { DialledTransport } from './node-config.ts'
 import type { NodeCore } from './node-core.ts'
 import type { Requests } from './requests.ts'
 import { endpointsOf, isServed } from './ring-endpoint.ts'
@@ -21,6 +22,8 @@ import { routableFrame } from './routable-frame.ts'
 import { decodeRequest, encodeReply, encodeRequest, type Mode, type Packet, type Reply } from './wire.ts'
 
 const MAX_SHUNNED = 512
+/** Nodes that could not be dialled without the service, kept in mind at once. A guess. */
+const MAX_UNDIALLED = 256
 /** From one node address to the next (Brunet, near overlord). */
 const STEP = '2'.padStart(40, '0') as Distance
 /** Connections being asked for at once. A guess. */
@@ -52,6 +55,8 @@ export class Connector {
   private readonly requests: Requests
   private readonly wanted = new Map<Address, Wanted>()
   private readonly shunned = new Map<Address, number>()
+  /** Whom a dial has not reached: next time the order of our transports holds. */
+  private readonly undialled = new Set<Address>()
 
   constructor(core: NodeCore, linker: Linker, requests: Requests, events: ConnectorEvents) {
     this.core = core
@@ -184,8 +189,15 @@ export class Connector {
     }
   }
 
+  dialFailed(address: Address): void {
+    this.undialled.add(address)
+    const [oldest] = this.undialled
+    if (this.undialled.size > MAX_UNDIALLED && oldest !== undefined) this.undialled.delete(oldest)
+  }
+
   linked(address: Address): void {
     this.wanted.delete(address)
+    this.undialled.delete(address)
     this.shunned.delete(address)
   }
 
@@ -207,7 +219,8 @@ export class Connector {
 
   private dial(address: Address, role: RoleBits, endpoints: readonly Endpoint[]): void {
     if (this.linker.isDialling(address)) return
-    const endpoint = firstContact(this.core, endpoints, address)
+    const sparing = this.core.isCrowd && !this.undialled.has(address)
+    const endpoint = firstContact(this.core, endpoints, address, sparing)
     if (endpoint) this.linker.dial(endpoint, address, role)
     else this.core.count('connect: no endpoint that we can dial')
   }
@@ -241,14 +254,21 @@ export class Connector {
   }
 }
 
-/** The endpoint to dial first, by the order of our transports; what needs a service that we have lost comes last. */
+/**
+ * The endpoint to dial first, by the order of our transports; what needs a service that we have lost comes last. `sparing`:
+ * so does the service's relay, which makes a link soonest, and costs the service more stanzas than all else in a join.
+ */
 export function firstContact(
   core: Pick<NodeCore, 'config' | 'endpoints' | 'shows'>,
   endpoints: readonly Endpoint[],
   address: Address,
+  sparing = false,
 ): Endpoint | undefined {
   let last: Endpoint | undefined
-  for (const transport of core.config.transports) {
+  const { transports } = core.config
+  const isRelay = ({ kind }: DialledTransport) => kind === 'relay'
+  const inOrder = sparing ? [...transports.filter((each) => !isRelay(each)), ...transports.filter(isRelay)] : transports
+  for (const transport of inOrder) {
     for (const endpoint of endpointsOf(transport, endpoints, address, core)) {
       if (isServed(endpoint, core)) return endpoint
       last ??= endpoint

@@ -5,6 +5,7 @@
 import type { Address } from './address.ts'
 import type { ChannelKind } from './channel-kind.ts'
 import type { Endpoint } from './endpoint.ts'
+import type { Visibility } from './greeters.ts'
 
 /** Positive for channels that the node dials, negative for those that arrive; never used twice. */
 export type ChannelId = number
@@ -18,8 +19,8 @@ export type SendFailure = 'unreachable' | 'too-much-unsent' | 'relay-too-slow' |
 
 export type Input =
   | { type: 'wake' }
-  /** Rendezvous saw somebody; `elder` was there before us. */
-  | { type: 'candidate-appeared'; endpoint: Endpoint; elder: boolean }
+  /** Rendezvous saw somebody; `elder` was there before us, a `greeter` shows itself on behalf of many. */
+  | { type: 'candidate-appeared'; endpoint: Endpoint; elder: boolean; greeter?: boolean }
   | { type: 'candidate-vanished'; endpoint: Endpoint }
   /** Where others can dial us from now on. */
   | { type: 'endpoints-changed'; endpoints: Endpoint[] }
@@ -59,3 +60,5 @@ export type Effect =
   /** `left`: said goodbye or fell silent; `unlinked`: is there, but the link was given up. */
   | { type: 'peer'; change: 'joined' | 'changed' | 'left' | 'unlinked'; address: Address }
   | { type: 'state'; state: NodeState }
+  /** Whether to show presence from now on; `newcomer` before the first. */
+  | { type: 'visibility'; visibility: Visibility }

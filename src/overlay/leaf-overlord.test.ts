@@ -12,6 +12,9 @@ import { hasRole, LEAF } from './role.ts'
 import { seededRandom } from './seeded-random.ts'
 import { connect } from './test-ring.ts'
 
+/** Of a small ring, in which everybody sees whoever appears. */
+const ALL_SHOWN = { visibility: 'shown', watchersOf: (size: number) => size } as const
+
 function makeNode(): Node {
   const transports = [{ scheme: 'xmpp', kind: 'relay' as const }]
   const address = nodeAddress(new Uint8Array(20).fill(40))
@@ -126,6 +129,7 @@ describe('a node whose ring is whole', () => {
     const overlord = new LeafOverlord(
       core as unknown as NodeCore,
       { dial, isDialling: () => false } as unknown as Linker,
+      ALL_SHOWN,
     )
     overlord.review(true)
     overlord.appeared(endpointOf('xmpp', 'stranger'), elder)
@@ -140,7 +144,7 @@ describe('a node whose ring is whole', () => {
     const table = new ConnectionTable(nodeAddress(new Uint8Array(20).fill(0)))
     const config = nodeConfig({ address: table.self, incarnation: 1, namespace: 'd'.repeat(40), transports: [] })
     const core = { config, table, nowMs: 0, endpoints: [], random: () => 0.5, count: () => undefined }
-    const overlord = new LeafOverlord(core as unknown as NodeCore, {} as unknown as Linker)
+    const overlord = new LeafOverlord(core as unknown as NodeCore, {} as unknown as Linker, ALL_SHOWN)
     const pass = (ms: number) => {
       core.nowMs += ms
       if ((overlord.deadlineMs ?? Number.POSITIVE_INFINITY) <= core.nowMs) overlord.wake()

@@ -12,6 +12,7 @@
  * Leaf links that the ring has no other use for are dropped after a while.
  */
 import { type Endpoint, schemeOf } from './endpoint.ts'
+import type { Greeters } from './greeters.ts'
 import type { Linker } from './linker.ts'
 import type { NodeCore } from './node-core.ts'
 import { hasRole, LEAF, type RoleBits, withoutRole } from './role.ts'
@@ -33,11 +34,17 @@ const PROBES_PER_STRANGER = 3
  */
 const AS_SLOW_FOR_ELDERS_NODES = 100
 
-type Candidate = { endpoint: Endpoint; dialAfterMs: number }
+/** Each leads into the whole ring, so few are asked, and not by all newcomers the same. A guess. */
+const GREETERS_PER_ROUND = 2
+/** They are shown one after the other. A guess: a service sends what it has in one go. */
+const GATHERING_MS = 50
+
+type Candidate = { endpoint: Endpoint; dialAfterMs: number; greeter: boolean }
 
 export class LeafOverlord {
   private readonly core: NodeCore
   private readonly linker: Linker
+  private readonly greeters: Pick<Greeters, 'visibility' | 'watchersOf'>
   private readonly candidates = new Map<Endpoint, Candidate>()
   private round = 0
   /** When the next round begins; undefined while nobody was asked in this one. */
@@ -54,9 +61,10 @@ export class LeafOverlord {
   /** How many were asked in this round. */
   private asked = 0
 
-  constructor(core: NodeCore, linker: Linker) {
+  constructor(core: NodeCore, linker: Linker, greeters: Pick<Greeters, 'visibility' | 'watchersOf'>) {
     this.core = core
     this.linker = linker
+    this.greeters = greeters
   }
 
   get deadlineMs(): number | undefined {
@@ -77,7 +85,7 @@ export class LeafOverlord {
     return this.candidates.has(endpoint)
   }
 
-  appeared(endpoint: Endpoint, elder: boolean): void {
+  appeared(endpoint: Endpoint, elder: boolean, greeter = false): void {
     if (this.core.endpoints.includes(endpoint)) return
     if (!this.core.config.transports.some(({ scheme }) => scheme === schemeOf(endpoint))) {
       this.core.count('candidate: unknown scheme')
@@ -88,7 +96,7 @@ export class LeafOverlord {
       return
     }
     const dialAfterMs = this.core.nowMs + (elder ? 0 : this.profile.newcomerGraceMs)
-    this.candidates.set(endpoint, { endpoint, dialAfterMs })
+    this.candidates.set(endpoint, { endpoint, dialAfterMs, greeter })
     if (this.settled) {
       this.noteStranger(endpoint, elder)
       return
@@ -98,7 +106,9 @@ export class LeafOverlord {
       return
     }
     // Within a round's allowance a new candidate need not wait for the next one.
-    if (elder) this.askSome([endpoint])
+    const gatheredMs = this.core.nowMs + GATHERING_MS
+    if (greeter) this.graceEndsAtMs = Math.min(this.graceEndsAtMs ?? gatheredMs, gatheredMs)
+    else if (elder) this.askSome([endpoint])
     else this.graceEndsAtMs = Math.min(this.graceEndsAtMs ?? dialAfterMs, dialAfterMs)
   }
 
@@ -144,25 +154,26 @@ export class LeafOverlord {
       if (this.probeAtMs === undefined || this.probeAtMs > nowMs) return
       this.probeAtMs = this.nextProbeMs()
       const [stranger] = this.openStrangers()
+      if (this.greeters.visibility === 'quiet') return
       for (const endpoint of stranger ? [stranger] : this.draw(1)) this.probe(endpoint)
       return
     }
     if (this.roundAtMs !== undefined && this.roundAtMs <= nowMs) {
       this.roundAtMs = undefined
       this.asked = 0
-      this.askSome(this.draw(this.profile.candidatesPerRound))
+      this.askSome(this.draw(this.perRound))
       // A round in which nobody could be asked is none: it begins when somebody can.
       this.roundAtMs ??= this.earliestOpenMs()
     }
     if (this.graceEndsAtMs !== undefined && this.graceEndsAtMs <= nowMs) {
       this.graceEndsAtMs = undefined
-      this.askSome(this.draw(this.profile.candidatesPerRound))
+      this.askSome(this.draw(this.perRound))
     }
   }
 
   private noteStranger(endpoint: Endpoint, elder: boolean): void {
     const { strangerProbeMs } = this.profile
-    if (strangerProbeMs === undefined) return
+    if (strangerProbeMs === undefined || this.greeters.visibility === 'quiet') return
     this.strangers.add(endpoint)
     if (!elder && this.strangerProbeAtMs !== undefined) return
     const size = this.core.table.estimateSize(this.core.config.perSide)
@@ -175,7 +186,7 @@ export class LeafOverlord {
     if (this.strangerProbeAtMs === undefined || this.strangerProbeAtMs > this.core.nowMs) return
     this.strangerProbeAtMs = undefined
     const open = this.openStrangers()
-    const size = this.core.table.estimateSize(this.core.config.perSide)
+    const size = this.watchers
     const stranger = open[Math.floor(this.core.random() * open.length)]
     if (stranger && this.core.random() * size < PROBES_PER_STRANGER * open.length) {
       this.probe(stranger)
@@ -213,10 +224,23 @@ export class LeafOverlord {
     for (const endpoint of endpoints) {
       if (this.core.table.ofEndpoint(endpoint)) continue
       this.roundAtMs ??= this.core.nowMs + this.roundDelayMs()
-      if (this.asked >= this.profile.candidatesPerRound) return
+      if (this.asked >= this.perRound) return
       this.asked++
       this.linker.dial(endpoint, undefined, LEAF)
     }
+  }
+
+  private get perRound(): number {
+    const { candidatesPerRound } = this.profile
+    if (!this.core.config.greeters) return candidatesPerRound
+    for (const { greeter } of this.candidates.values())
+      if (greeter) return Math.min(GREETERS_PER_ROUND, candidatesPerRound)
+    return candidatesPerRound
+  }
+
+  /** How many nodes of our ring see the same strangers. */
+  private get watchers(): number {
+    return this.greeters.watchersOf(this.core.table.estimateSize(this.core.config.perSide))
   }
 
   private get profile(): TimerProfile {
@@ -225,8 +249,7 @@ export class LeafOverlord {
 
   private nextProbeMs(): number {
     const { everyMs, nodes } = this.profile.settledProbe
-    const size = this.core.table.estimateSize(this.core.config.perSide)
-    return this.core.nowMs + this.fuzzy(everyMs * Math.max(1, size / nodes))
+    return this.core.nowMs + this.fuzzy(everyMs * Math.max(1, this.watchers / nodes))
   }
 
   private roundDelayMs(): number {
@@ -240,10 +263,12 @@ export class LeafOverlord {
     const { nowMs, table } = this.core
     const linked = new Set<Endpoint>()
     for (const connection of table.all()) for (const endpoint of connection.endpoints) linked.add(endpoint)
-    const open: Endpoint[] = []
+    let open: Endpoint[] = []
     for (const { endpoint, dialAfterMs } of this.candidates.values()) {
       if (dialAfterMs <= nowMs && !linked.has(endpoint) && !this.linker.isDialling(endpoint)) open.push(endpoint)
     }
+    const greeting = open.filter((endpoint) => this.candidates.get(endpoint)?.greeter)
+    if (greeting.length > 0) open = greeting
     for (let index = 0; index < Math.min(count, open.length); index++) {
       const other = index + Math.floor(this.core.random() * (open.length - index))
       const chosen = open[other] as Endpoint

@@ -27,6 +27,8 @@ export type NodeConfig = {
   tunnels: boolean
   /** Whether traffic makes links. */
   onDemand: boolean
+  /** Whether in a crowd only a few show their presence. */
+  greeters: boolean
 }
 
 export type NodeFacts = Pick<NodeConfig, 'address' | 'incarnation' | 'namespace' | 'transports'> & Partial<NodeConfig>
@@ -42,6 +44,7 @@ export function nodeConfig(facts: NodeFacts): NodeConfig {
     lookahead: true,
     tunnels: true,
     onDemand: true,
+    greeters: true,
     ...facts,
   }
 }

@@ -9,6 +9,7 @@ import { Connector } from './connector.ts'
 import type { Input } from './effects.ts'
 import { Finder } from './finder.ts'
 import { FrameIntake } from './frame-intake.ts'
+import { Greeters } from './greeters.ts'
 import { Keepalive } from './keepalive.ts'
 import { LeafOverlord } from './leaf-overlord.ts'
 import { LinkKeeper, type LinkKeeperEvents } from './link-keeper.ts'
@@ -49,6 +50,7 @@ export class NodeParts {
   readonly connector: Connector
   readonly finder: Finder
   readonly leafOverlord: LeafOverlord
+  readonly greeters: Greeters
   readonly nearOverlord: NearOverlord
   readonly shortcutOverlord: ShortcutOverlord
   readonly onDemandOverlord: OnDemandOverlord
@@ -100,7 +102,8 @@ export class NodeParts {
       admits: (role) => this.admits(role),
     })
     this.finder = new Finder(core, this.requests)
-    this.leafOverlord = new LeafOverlord(core, this.linker)
+    this.greeters = new Greeters(core, () => [this.nearOverlord.left[0], this.nearOverlord.right[0]])
+    this.leafOverlord = new LeafOverlord(core, this.linker, this.greeters)
     this.nearOverlord = new NearOverlord(core, this.connector, () => this.leafOverlord.known)
     this.shortcutOverlord = new ShortcutOverlord(core, this.connector)
     this.onDemandOverlord = new OnDemandOverlord(core, this.connector)
@@ -178,6 +181,7 @@ export class NodeParts {
       this.reporter,
       this.linkReporter,
       this.upkeep,
+      this.greeters,
     ])
   }
 

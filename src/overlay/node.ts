@@ -14,6 +14,7 @@ import type { Connection } from './connection.ts'
 import { ConnectionTable } from './connection-table.ts'
 import type { ChannelId, Effect, Input, NodeState } from './effects.ts'
 import { type Endpoint, schemeOf } from './endpoint.ts'
+import type { Visibility } from './greeters.ts'
 import type { Loss } from './link-keeper.ts'
 import type { LinkFailure } from './linker.ts'
 import { type NodeConfig, type NodeFacts, nodeConfig } from './node-config.ts'
@@ -120,7 +121,7 @@ export class Node implements NodeCore {
         this.wake()
         break
       case 'candidate-appeared':
-        this.parts.leafOverlord.appeared(input.endpoint, input.elder)
+        this.parts.leafOverlord.appeared(input.endpoint, input.elder, input.greeter)
         break
       case 'candidate-vanished': {
         this.parts.leafOverlord.vanished(input.endpoint)
@@ -215,6 +216,7 @@ export class Node implements NodeCore {
     }
     this.namesChanged = false
     this.parts.leafOverlord.review(this.parts.nearOverlord.connected)
+    this.parts.greeters.review(this.parts.nearOverlord.connected)
     const state = this.parts.nearOverlord.connected ? 'connected' : this.table.size > 0 ? 'joining' : 'alone'
     if (state !== this.state) {
       this.state = state
@@ -274,6 +276,7 @@ export class Node implements NodeCore {
     if (failure.to && schemeOf(failure.endpoint) === TUNNEL) this.parts.tunnelOverlord.failed(failure.to)
     else if (failure.to) this.parts.upgrader.failed(failure.to)
     this.parts.leafOverlord.failed(failure.endpoint)
+    if (failure.to) this.parts.connector.dialFailed(failure.to)
   }
 
   private setCongested(channel: ChannelId, congested: boolean): void {
@@ -314,6 +317,14 @@ export class Node implements NodeCore {
 
   sendEncoded(packet: Pick<Packet, 'mode' | 'body' | 'destination'>, bytes: Uint8Array): boolean {
     return this.parts.packets.sendEncoded(packet, bytes)
+  }
+
+  get visibility(): Visibility {
+    return this.parts.greeters.visibility
+  }
+
+  get isCrowd(): boolean {
+    return this.parts.greeters.isCrowd
   }
 
   shows(endpoint: Endpoint): boolean {

@@ -5,6 +5,7 @@
 import type { Address } from '../overlay/address.ts'
 import type { ChannelId, Effect, Input, NodeState, SendFailure, Ticket } from '../overlay/effects.ts'
 import { type Endpoint, schemeOf } from '../overlay/endpoint.ts'
+import type { Visibility } from '../overlay/greeters.ts'
 import type { Node } from '../overlay/node.ts'
 import { isUserData } from '../overlay/user-data.ts'
 import type { Channel, ChannelEvents, Transport, TurnClock } from '../ports.ts'
@@ -20,6 +21,8 @@ export interface DriverEvents {
   state(state: NodeState): void
   /** A signal of another node of the ring. */
   signalled(from: Address, data: Uint8Array): void
+  /** Whether to show presence from now on. */
+  visibility(visibility: Visibility): void
 }
 
 export type TraceEntry = { atMs: number; what: string }
@@ -190,6 +193,9 @@ export class Driver {
         break
       case 'state':
         this.events.state(effect.state)
+        break
+      case 'visibility':
+        this.events.visibility(effect.visibility)
         break
     }
   }

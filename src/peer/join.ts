@@ -13,7 +13,7 @@ import type { Rtc } from '../transport/webrtc.ts'
 import { realClock } from '../xmpp/real-clock.ts'
 import { JoinedRing } from './joined-ring.ts'
 import { namespaceHash } from './namespace.ts'
-import { tabParts, xmppParts } from './peer-parts.ts'
+import { type Parts, tabParts, xmppParts } from './peer-parts.ts'
 import { randomBytes, randomInteger } from './randomness.ts'
 import type { Ring } from './ring.ts'
 
@@ -33,6 +33,11 @@ export type JoinOptions = {
     password?: string
     /** The domain of the service's rooms, where it cannot be found by asking. */
     rooms?: string
+    /**
+     * In a ring of many only some show their presence. The others stay signed in, so that the service can still carry
+     * what nothing else can, or sign out until they are to be seen again. Default `stay`.
+     */
+    whenQuiet?: 'stay' | 'sign-out'
   }
   /**
    * What the link that we follow says of who invites us: with an account of our own (`xmpp.jid`) we and they become
@@ -52,6 +57,10 @@ export type JoinOptions = {
    * Whether two in one ring agree on a link through it. Default true; without it each link needs the XMPP service.
    */
   ringSignalling?: boolean
+  /** Whether in a ring of many only some show their presence, which keeps the service's load flat. Default true. */
+  greeters?: boolean
+  /** Further ways to carry channels, besides those that a page has, in the order in which a first contact should try. */
+  transports?: Parts['dials']
   /** Where a made account is kept; the page's IndexedDB by default. */
   storage?: Storage
   /** WebRTC for a platform that has none, such as Node. */
@@ -71,13 +80,15 @@ export async function join(options: JoinOptions): Promise<Ring> {
   const address = nodeAddress(randomBytes(20))
   const tabs = wantsTabs && LocalTabTransport.supported ? tabParts(hash, clock) : undefined
   const xmpp = options.xmpp && xmppParts(options.xmpp, hash, address, clock, options)
-  const parts = [tabs, xmpp].filter((each) => each !== undefined)
+  const further = options.transports && { dials: options.transports, rendezvous: [], dropped: {}, close: () => {} }
+  const parts: Parts[] = [tabs, xmpp, further].filter((each) => each !== undefined)
   const dials = parts.flatMap((each) => each.dials)
   const node = new Node(
     {
       address,
       incarnation: randomInteger(),
       namespace: hash,
+      greeters: options.greeters ?? true,
       ...(options.neighboursPerSide === undefined ? {} : { perSide: options.neighboursPerSide }),
       transports: dials.map(({ transport: { scheme }, ...facts }) => ({ scheme, ...facts })),
     },
@@ -90,6 +101,7 @@ export async function join(options: JoinOptions): Promise<Ring> {
     startedMs,
     node,
     session,
+    signsOut: options.xmpp?.whenQuiet === 'sign-out',
     transports: dials.map(({ transport }) => transport),
     rendezvous: parts.flatMap((each) => each.rendezvous),
     dropped: Object.assign({}, ...parts.map((each) => each.dropped)),

@@ -2,6 +2,7 @@
 import { type Address, parseAddress } from '../overlay/address.ts'
 import type { NodeState, SendFailure } from '../overlay/effects.ts'
 import type { Endpoint } from '../overlay/endpoint.ts'
+import type { Visibility } from '../overlay/greeters.ts'
 import { MAX_QUEUED_BYTES } from '../overlay/message-streams.ts'
 import type { Node } from '../overlay/node.ts'
 import { hasRole, rolesIn, SHORTCUT } from '../overlay/role.ts'
@@ -26,6 +27,8 @@ export type JoinedRingParts = {
   node: Node
   /** Undefined where no service is used. */
   session: XmppSession | undefined
+  /** Whether the session ends while others show their presence for us. */
+  signsOut: boolean
   transports: Transport[]
   /** How fast messages go that nothing but the XMPP service carries, in bytes per second. */
   relayPace: () => number
@@ -66,6 +69,7 @@ export class JoinedRing implements Ring {
       deliver: (from, data, broadcast) => this.tell('message', { from, data, broadcast }),
       peer: (change, address) => this.onPeer(change, address),
       state: (state) => this.onState(state),
+      visibility: (visibility) => this.onVisibility(visibility),
       signalled: (from, data) => parts.ringSignalling?.receive(from, data),
     })
     parts.ringSignalling?.carryBy((to, data, attempt) => this.driver.signal(to, data, attempt))
@@ -197,6 +201,20 @@ export class JoinedRing implements Ring {
   private onState(state: NodeState): void {
     this.noteSettled()
     this.tell('state', state)
+  }
+
+  private onVisibility(visibility: Visibility): void {
+    const { rendezvous, session, signsOut } = this.parts
+    for (const each of rendezvous) each.show(visibility)
+    if (!session || !signsOut || this.gone) return
+    if (visibility !== 'quiet') void session.comeBack()
+    else if (this.isIndependent) void session.stop()
+  }
+
+  /** Whether each link has something better than the service's relay. */
+  private get isIndependent(): boolean {
+    for (const { active } of this.parts.node.table.all()) if (active?.kind === 'relay') return false
+    return true
   }
 
   private noteSettled(): void {

@@ -92,12 +92,17 @@ export function xmppParts(
           account: xmpp.jid,
           invitation: options.invitation,
         })
-  const rendezvous: Rendezvous[] = [
-    recent,
-    new PresenceRendezvous(session, hash),
-    new RoomRendezvous({ stanzas: session, namespaceHash: hash, clock, random: cryptoRandom, rooms: xmpp.rooms }),
-    ...(invitations ? [invitations] : []),
-  ]
+  const presence = new PresenceRendezvous(session, hash)
+  const room = new RoomRendezvous({
+    stanzas: session,
+    namespaceHash: hash,
+    clock,
+    random: cryptoRandom,
+    rooms: xmpp.rooms,
+    // An account of the user's may be that of a crowd, which is met without burdening the room.
+    ...(xmpp.jid === undefined ? {} : { whenNeeded: (enter) => presence.whenLooked((seen) => seen && enter()) }),
+  })
+  const rendezvous: Rendezvous[] = [recent, presence, room, ...(invitations ? [invitations] : [])]
   return {
     session,
     recent,

@@ -5,7 +5,7 @@
  * After we come in anew everybody is new to us: `renew` makes all stale, `settle` lets those go that were not seen again.
  */
 import type { Endpoint } from '../overlay/endpoint.ts'
-import type { RendezvousEvents } from '../ports.ts'
+import type { Candidate, RendezvousEvents } from '../ports.ts'
 
 export const MAX_CANDIDATES = 1_000 // A guess: as many tabs as one namespace has in the lab.
 
@@ -22,7 +22,11 @@ export class CandidateTable {
   }
 
   /** Returns why the sighting is not taken. */
-  see(name: string, endpoint: Endpoint, elder: boolean): 'table-full' | 'endpoint-changed' | undefined {
+  see(
+    name: string,
+    endpoint: Endpoint,
+    { elder, greeter }: Omit<Candidate, 'endpoint'>,
+  ): 'table-full' | 'endpoint-changed' | undefined {
     const known = this.sightings.get(name)
     if (known !== undefined && known.endpoint !== endpoint) {
       if (!known.stale) return 'endpoint-changed'
@@ -36,7 +40,7 @@ export class CandidateTable {
     const shown = this.shown.get(endpoint)
     if (shown?.stale) {
       shown.stale = false
-      this.events.appeared({ endpoint, elder })
+      this.events.appeared({ endpoint, elder, ...(greeter ? { greeter } : {}) })
     }
     return undefined
   }

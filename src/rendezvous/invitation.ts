@@ -13,7 +13,7 @@
  * to a presence of negative priority such as ours (measured), which is why the newcomer asks again.
  * What comes without a good proof is left for people to answer, in whatever client they have.
  */
-import type { Clock, Random, Rendezvous, RendezvousEvents, Stanzas, Storage } from '../ports.ts'
+import type { Clock, Random, Rendezvous, RendezvousEvents, Stanzas, Storage, Visibility } from '../ports.ts'
 import { randomText } from '../xmpp/random-text.ts'
 import type { Element } from '../xmpp/stanza.ts'
 import { type Invitation, invitationProof } from './invitation-proof.ts'
@@ -98,7 +98,7 @@ export class InvitationRendezvous implements Rendezvous {
   }
 
   /** Friendship is formed by those, too, who do not show themselves to strangers. */
-  show(_visible: boolean): void {}
+  show(_visibility: Visibility): void {}
 
   /** What names us in a link. From now on whoever holds it is accepted by this account's pages in this browser. */
   async invite(): Promise<Invitation> {

@@ -7,7 +7,7 @@
  *   bye     from who goes
  */
 import { type Endpoint, parseEndpoint, schemeOf } from '../overlay/endpoint.ts'
-import type { Clock, Rendezvous, RendezvousEvents } from '../ports.ts'
+import type { Clock, Rendezvous, RendezvousEvents, Visibility } from '../ports.ts'
 
 export const MAX_TABS = 256 // A guess: more tabs than anybody opens.
 export const ROLL_CALL_MS = 5_000 // A guess: a tab that is busy answers within; one that crashed never does.
@@ -59,7 +59,7 @@ export class LocalTabs implements Rendezvous {
   }
 
   /** Costs nobody but this browser anything, so a tab is seen by the others whatever its part in the ring. */
-  show(_visible: boolean): void {}
+  show(_visibility: Visibility): void {}
 
   private say(type: Call['type']): void {
     this.channel?.postMessage({ type, endpoint: this.options.endpoint })

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { type Candidate, StanzaError } from '../ports.ts'
 import { xml } from '../xmpp/stanza.ts'
 import { MAX_CANDIDATES } from './candidate-table.ts'
+import { ENOUGH_GREETERS } from './greeter-watch.ts'
 import { hostilePresence } from './hostile-presence.ts'
 import { PresenceRendezvous } from './presence.ts'
 import { resourceOf, showsNamespace } from './resource.ts'
@@ -133,6 +134,75 @@ describe('presence rendezvous', () => {
     stanzas.receive(xml('presence', { from: 'juliet@example.org/c0ffee. a b' }))
     expect(seen).toEqual([])
     expect(rendezvous.dropped.get('bad-jid')).toBe(1)
+  })
+
+  describe('where enough greet for a ring of many', () => {
+    const greeter = (index: number, from = 'juliet@example.org') =>
+      `<presence from='${from}/c0ffee.g${index}'><greeter xmlns='urn:overture:rendezvous:0'/></presence>`
+    const meet = (stanzas: ScriptedStanzas, count: number, from?: string) => {
+      for (let index = 0; index < count; index++) stanzas.receive(greeter(index, from))
+    }
+    const types = (stanzas: ScriptedStanzas) => stanzas.sent.map(({ attrs }) => attrs.type ?? 'available')
+
+    test('a newcomer is seen for as long as it takes to see them, which are shown as what they are', async () => {
+      const { stanzas, seen, settle } = started()
+      meet(stanzas, ENOUGH_GREETERS)
+      expect(types(stanzas)).toEqual(['available'])
+      await settle()
+      expect(types(stanzas)).toEqual(['available', 'unavailable'])
+      expect(seen).toHaveLength(ENOUGH_GREETERS)
+      expect(seen[0]).toEqual({ endpoint: 'xmpp:juliet@example.org/c0ffee.g0', elder: true, greeter: true })
+    })
+
+    test('one fewer is not enough', async () => {
+      const { stanzas, settle } = started()
+      meet(stanzas, ENOUGH_GREETERS - 1)
+      await settle()
+      expect(types(stanzas)).toEqual(['available'])
+    })
+
+    test('those of a contact excuse nobody: who has us as a contact does not see them', async () => {
+      const { stanzas, settle, rendezvous } = started()
+      meet(stanzas, 2 * ENOUGH_GREETERS, 'romeo@example.org')
+      await settle()
+      rendezvous.show('quiet')
+      expect(types(stanzas)).toEqual(['available'])
+    })
+
+    test('who is elected says so, and who is no longer goes when enough others greet', async () => {
+      const { stanzas, settle, rendezvous } = started()
+      await settle()
+      rendezvous.show('greeter')
+      expect(stanzas.sent.at(-1)?.getChild('greeter', 'urn:overture:rendezvous:0')).toBeDefined()
+      meet(stanzas, ENOUGH_GREETERS)
+      expect(types(stanzas)).toEqual(['available', 'available'])
+      rendezvous.show('quiet')
+      expect(types(stanzas)).toEqual(['available', 'available', 'unavailable'])
+    })
+
+    test('who is to be quiet stays until enough others greet, and those who have gone do not count', async () => {
+      const { stanzas, settle, rendezvous } = started()
+      await settle()
+      rendezvous.show('quiet')
+      meet(stanzas, ENOUGH_GREETERS - 1)
+      stanzas.receive(`<presence from='juliet@example.org/c0ffee.g0' type='unavailable'/>`)
+      stanzas.receive(greeter(50))
+      expect(types(stanzas)).toEqual(['available'])
+      stanzas.receive(greeter(51))
+      expect(types(stanzas)).toEqual(['available', 'unavailable'])
+    })
+
+    test('a quiet one is seen again when its ring is lost, and not before, though its service lets it in anew', async () => {
+      const { stanzas, settle, rendezvous } = started()
+      meet(stanzas, ENOUGH_GREETERS)
+      await settle()
+      rendezvous.show('quiet')
+      stanzas.goOffline()
+      stanzas.goOnline('juliet@example.org/c0ffee.again')
+      expect(types(stanzas)).toEqual(['available', 'unavailable'])
+      rendezvous.show('shown')
+      expect(types(stanzas)).toEqual(['available', 'unavailable', 'available'])
+    })
   })
 
   test('after a stop it says goodbye and hears nothing', () => {

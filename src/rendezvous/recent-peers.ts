@@ -4,7 +4,7 @@
  * so that whom the others show is asked first, and those who do not answer are forgotten.
  */
 import { type Endpoint, hasScheme, parseEndpoint, targetOf } from '../overlay/endpoint.ts'
-import type { Clock, Rendezvous, RendezvousEvents, Stanzas, Storage } from '../ports.ts'
+import type { Clock, Rendezvous, RendezvousEvents, Stanzas, Storage, Visibility } from '../ports.ts'
 import { showsNamespace } from './resource.ts'
 
 export const MAX_RECENT_PEERS = 32 // A guess: about three rounds of dials.
@@ -59,7 +59,7 @@ export class RecentPeers implements Rendezvous {
   }
 
   /** Nobody sees us by what we remember. */
-  show(_visible: boolean): void {}
+  show(_visibility: Visibility): void {}
 
   /** To be called when a link stands, with the endpoints that the peer has named: it may be asked again next time. */
   linked(endpoints: readonly Endpoint[]): void {

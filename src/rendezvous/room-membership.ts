@@ -6,15 +6,25 @@
  *        refused, silent | | deadline               | removed
  *                        v |                        |
  *                      waiting <--------------------'
+ *
+ *   inside --enough greet for us--> outside, until we are to be seen
  */
 import { endpointOf, parseEndpoint } from '../overlay/endpoint.ts'
-import { type Clock, type Random, StanzaError, type Stanzas } from '../ports.ts'
+import { type Clock, type Random, StanzaError, type Stanzas, type Visibility } from '../ports.ts'
 import { Backoff, type BackoffLimits } from '../xmpp/backoff.ts'
 import { randomText } from '../xmpp/random-text.ts'
 import type { Element } from '../xmpp/stanza.ts'
 import type { CandidateTable } from './candidate-table.ts'
+import { GreeterWatch } from './greeter-watch.ts'
 import { isFullJid, showsNamespace } from './resource.ts'
-import { joinPresence, leavePresence, type RoomPresence, readRoomPresence, unlockForm } from './room-xml.ts'
+import {
+  changedPresence,
+  joinPresence,
+  leavePresence,
+  type RoomPresence,
+  readRoomPresence,
+  unlockForm,
+} from './room-xml.ts'
 
 const JOIN_TIMEOUT_MS = 10_000 // A guess: a room on another service, which has to be connected first.
 const BACKOFF: BackoffLimits = { firstMs: 500, capMs: 60_000 } // A guess: a room may be locked for a moment by its creator.
@@ -44,6 +54,10 @@ export class RoomMembership {
   private readonly backoff: Backoff
   private state: State = { name: 'outside' }
   private nickConflicts = 0
+  private visibility: Visibility = 'newcomer'
+  /** What the room has been told. */
+  private seenAs: Visibility = 'newcomer'
+  private readonly watch = new GreeterWatch()
 
   constructor(options: MembershipOptions) {
     this.options = options
@@ -54,17 +68,27 @@ export class RoomMembership {
     return this.state.name === 'inside'
   }
 
+  /** How to be seen from now on. */
+  show(visibility: Visibility): void {
+    this.visibility = visibility
+    if (this.state.name === 'outside' && visibility !== 'quiet') this.enter()
+    else this.keepInStep()
+  }
+
   /** Joins, whatever was before: the service knows nothing of us under this binding. */
-  enter(): void {
+  enter(visibility = this.visibility): void {
+    this.visibility = visibility
     const { stanzas, clock, random, room, table } = this.options
     const { jid } = stanzas
     if (jid === undefined) return
     this.cancel()
     table.renew((name) => this.isMine(name))
+    this.watch.forget()
     const nick = randomText(random, NICK_LENGTH)
     const cancel = clock.wakeAt(clock.now() + JOIN_TIMEOUT_MS, () => this.handleRefusal('timeout'))
     this.state = { name: 'joining', nick, cancel }
-    stanzas.send(joinPresence(room, nick, jid))
+    this.seenAs = visibility
+    stanzas.send(joinPresence(room, nick, jid, visibility))
   }
 
   leave(): void {
@@ -93,7 +117,10 @@ export class RoomMembership {
         return
       case 'absent':
         if (said.self || said.nick === state.nick) this.handleRemoval()
-        else this.options.table.lose(this.sightingOf(said.nick))
+        else {
+          this.watch.note(said.nick, false)
+          this.options.table.lose(this.sightingOf(said.nick))
+        }
         return
       case 'present':
         // XEP-0045 §7.2.8: a room may give us another nick than we asked for, and says so with code 110.
@@ -110,10 +137,12 @@ export class RoomMembership {
     this.nickConflicts = 0
     if (created) this.unlock()
     // XEP-0045 §7.2.2: our own presence is the last of those that show who is there.
-    if (arrived) this.options.table.settle((name) => this.isMine(name))
+    if (!arrived) return
+    this.options.table.settle((name) => this.isMine(name))
+    this.keepInStep()
   }
 
-  private handleOccupant({ nick, jid, vouched }: Extract<RoomPresence, { type: 'present' }>): void {
+  private handleOccupant({ nick, jid, vouched, greeter }: Extract<RoomPresence, { type: 'present' }>): void {
     const { stanzas, table, drop, room } = this.options
     // Somebody who is here for another purpose.
     if (jid === undefined) return
@@ -129,8 +158,25 @@ export class RoomMembership {
       drop('bad-jid')
       return
     }
-    const complaint = table.see(this.sightingOf(nick), endpoint, this.state.name === 'joining')
+    const elder = this.state.name === 'joining'
+    const complaint = table.see(this.sightingOf(nick), endpoint, { elder, greeter })
     if (complaint !== undefined) drop(complaint)
+    else {
+      this.watch.note(nick, greeter)
+      this.keepInStep()
+    }
+  }
+
+  /** Inside: goes where others are seen for us, and else is seen as it is to be. */
+  private keepInStep(): void {
+    const { state, visibility } = this
+    const { stanzas, room } = this.options
+    if (state.name !== 'inside' || stanzas.jid === undefined) return
+    if (this.watch.excuses(visibility)) this.leave()
+    else if ((visibility === 'greeter') !== (this.seenAs === 'greeter')) {
+      this.seenAs = visibility
+      stanzas.send(changedPresence(room, state.nick, stanzas.jid, visibility))
+    }
   }
 
   private unlock(): void {

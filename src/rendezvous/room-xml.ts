@@ -1,6 +1,8 @@
 /** What do a room's presences say? Stanzas of multi-user chat (XEP-0045) to facts and back. */
+import type { Visibility } from '../ports.ts'
 import type { Element } from '../xmpp/stanza.ts'
 import { xml } from '../xmpp/stanza.ts'
+import { greeterMark, isGreeter } from './greeter-watch.ts'
 
 const MUC_NS = 'http://jabber.org/protocol/muc'
 const MUC_USER_NS = 'http://jabber.org/protocol/muc#user'
@@ -20,15 +22,25 @@ export type RoomPresence =
       vouched: boolean
       self: boolean
       created: boolean
+      greeter: boolean
     }
   | { type: 'absent'; nick: string; self: boolean }
   | { type: 'error'; condition: string }
 
 /** XEP-0045 §7.2; the history would be of no use (§7.2.15). */
-export function joinPresence(room: string, nick: string, jid: string): Element {
+export function joinPresence(room: string, nick: string, jid: string, visibility: Visibility = 'newcomer'): Element {
   const history = xml('history', { maxstanzas: '0' })
   const join = xml('x', { xmlns: MUC_NS }, history)
-  return xml('presence', { to: `${room}/${nick}` }, join, xml('peer', { xmlns: PEER_NS, jid }))
+  return xml('presence', { to: `${room}/${nick}` }, join, ...ownFacts(jid, visibility))
+}
+
+/** XEP-0045 §7.7: an occupant is to be seen otherwise. */
+export function changedPresence(room: string, nick: string, jid: string, visibility: Visibility): Element {
+  return xml('presence', { to: `${room}/${nick}` }, ...ownFacts(jid, visibility))
+}
+
+function ownFacts(jid: string, visibility: Visibility): Element[] {
+  return [xml('peer', { xmlns: PEER_NS, jid }), ...greeterMark(visibility)]
 }
 
 export function leavePresence(room: string, nick: string): Element {
@@ -64,6 +76,7 @@ export function readRoomPresence(presence: Element, room: string): RoomPresence 
     vouched: typeof real === 'string',
     self,
     created: statuses.includes(CREATED),
+    greeter: isGreeter(presence),
   }
 }
 

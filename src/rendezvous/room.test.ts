@@ -3,8 +3,9 @@ import { describe, expect, test, vi } from 'vitest'
 import { type Candidate, StanzaError } from '../ports.ts'
 import { type Element, xml } from '../xmpp/stanza.ts'
 import { MAX_CANDIDATES } from './candidate-table.ts'
+import { ENOUGH_GREETERS, greeterMark } from './greeter-watch.ts'
 import { hostilePresence } from './hostile-presence.ts'
-import { RoomRendezvous } from './room.ts'
+import { type RoomOptions, RoomRendezvous } from './room.ts'
 import { ScriptedClock, ScriptedStanzas } from './scripted-stanzas.ts'
 
 const ME = 'a1@example.org/c0ffee.me'
@@ -203,6 +204,61 @@ describe('room rendezvous', () => {
     expect(rendezvous.dropped.get('table-full')).toBe(5)
   })
 
+  describe('where enough greet for a ring of many', () => {
+    const greet = (stanzas: ScriptedStanzas, count: number) => {
+      for (let i = 0; i < count; i++) occupant(stanzas, `g${i}`, `g${i}@example.org/c0ffee.g`, undefined, true)
+    }
+    const last = ({ sent }: ScriptedStanzas) => sent.at(-1) as Element
+
+    test('a newcomer leaves the room when it has seen them', () => {
+      const { stanzas, enter, seen, gone } = started()
+      greet(stanzas, ENOUGH_GREETERS)
+      expect(stanzas.sent).toHaveLength(1)
+      enter()
+      expect(last(stanzas).attrs.type).toBe('unavailable')
+      expect(seen.filter(({ greeter }) => greeter)).toHaveLength(ENOUGH_GREETERS)
+      expect(gone).toEqual([])
+    })
+
+    test('who is to be quiet stays until there are enough', () => {
+      const { stanzas, enter, rendezvous } = started()
+      enter()
+      rendezvous.show('quiet')
+      greet(stanzas, ENOUGH_GREETERS - 1)
+      expect(stanzas.sent).toHaveLength(1)
+      occupant(stanzas, 'last', 'last@example.org/c0ffee.g', undefined, true)
+      expect(last(stanzas).attrs.type).toBe('unavailable')
+    })
+
+    test('who is elected says so where it is, and enters where it was not', () => {
+      const { stanzas, enter, rendezvous } = started()
+      enter()
+      rendezvous.show('greeter')
+      expect(last(stanzas).getChild('greeter', 'urn:overture:rendezvous:0')).toBeDefined()
+      expect(last(stanzas).getChild('x', 'http://jabber.org/protocol/muc')).toBeUndefined()
+      greet(stanzas, ENOUGH_GREETERS)
+      rendezvous.show('quiet')
+      expect(last(stanzas).attrs.type).toBe('unavailable')
+      rendezvous.show('shown')
+      expect(last(stanzas).getChild('x', 'http://jabber.org/protocol/muc')).toBeDefined()
+    })
+
+    test('who is elected while it enters says so when it is in', () => {
+      const { stanzas, enter, rendezvous } = started()
+      rendezvous.show('greeter')
+      expect(stanzas.sent).toHaveLength(1)
+      enter()
+      expect(last(stanzas).getChild('greeter', 'urn:overture:rendezvous:0')).toBeDefined()
+    })
+
+    test('one whose account is seen for it enters no room until it is to be seen', () => {
+      const { stanzas, rendezvous } = started({ whenNeeded: () => {} })
+      expect(stanzas.sent).toEqual([])
+      rendezvous.show('shown')
+      expect(stanzas.sent).toHaveLength(1)
+    })
+  })
+
   test('hostile presence neither throws, nor floods the service, nor leaves the table wrong', () => {
     fc.assert(
       fc.property(fc.array(hostilePresence([`${ROOM}/a`, `${ROOM}/b`, ROOM]), { maxLength: 30 }), (presences) => {
@@ -217,13 +273,20 @@ describe('room rendezvous', () => {
   })
 })
 
-function started({ rooms }: { rooms?: string } = {}) {
+function started({ rooms, whenNeeded }: Partial<RoomOptions> = {}) {
   const stanzas = new ScriptedStanzas(ME)
   const clock = new ScriptedClock()
   // Nicks are drawn by many draws and differ; waits are one draw each, and nearly the longest.
   let draws = 0
   const random = () => (draws++ % 13 === 12 ? 0.99 : Math.random())
-  const rendezvous = new RoomRendezvous({ stanzas, namespaceHash: 'c0ffee', clock, random, rooms })
+  const rendezvous = new RoomRendezvous({
+    stanzas,
+    namespaceHash: 'c0ffee',
+    clock,
+    random,
+    rooms,
+    ...(whenNeeded ? { whenNeeded } : {}),
+  })
   const seen: Candidate[] = []
   const gone: string[] = []
   rendezvous.start({ appeared: (it) => seen.push(it), vanished: (it) => gone.push(it) })
@@ -240,10 +303,17 @@ function started({ rooms }: { rooms?: string } = {}) {
   return { stanzas, clock, rendezvous, seen, gone, nick, enter, refuse }
 }
 
-function occupant(stanzas: ScriptedStanzas, nick: string, claimed: string | undefined, real?: string): void {
+function occupant(
+  stanzas: ScriptedStanzas,
+  nick: string,
+  claimed: string | undefined,
+  real?: string,
+  greeter = false,
+): void {
   const claim = claimed === undefined ? [] : [xml('peer', { xmlns: 'urn:overture:rendezvous:0', jid: claimed })]
   const item = xml('item', real === undefined ? {} : { jid: real })
-  stanzas.receive(xml('presence', { from: `${ROOM}/${nick}` }, xml('x', { xmlns: MUC_USER }, item), ...claim))
+  const mark = greeterMark(greeter ? 'greeter' : 'shown')
+  stanzas.receive(xml('presence', { from: `${ROOM}/${nick}` }, xml('x', { xmlns: MUC_USER }, item), ...claim, ...mark))
 }
 
 function serviceWithRoomsAt(domain: string): ScriptedStanzas['answer'] {

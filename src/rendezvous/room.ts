@@ -5,7 +5,7 @@
  * The room is sought at `conference.<domain>`, where most services have it, without asking first: one round trip
  * instead of three. Where that is refused or slow, the service is asked, and a room that it has elsewhere is joined, too.
  */
-import type { Clock, Random, Rendezvous, RendezvousEvents, Stanzas } from '../ports.ts'
+import type { Clock, Random, Rendezvous, RendezvousEvents, Stanzas, Visibility } from '../ports.ts'
 import { CandidateTable } from './candidate-table.ts'
 import { RoomMembership } from './room-membership.ts'
 import { findRoomService } from './room-services.ts'
@@ -20,6 +20,8 @@ export type RoomOptions = {
   random: Random
   /** The domain of the rooms, where it is known; it may be another service's. */
   rooms?: string | undefined
+  /** Calls back when it is known whether there is anything to be had by a room; at once where it is not given. */
+  whenNeeded?: (enter: () => void) => void
 }
 
 export class RoomRendezvous implements Rendezvous {
@@ -29,6 +31,7 @@ export class RoomRendezvous implements Rendezvous {
   private readonly memberships = new Map<string, RoomMembership>()
   private table: CandidateTable | undefined
   private stops: (() => void)[] = []
+  private visibility: Visibility = 'newcomer'
   private seeking = false
   /** Where the service says that its rooms are. */
   private announced: string | undefined
@@ -49,8 +52,24 @@ export class RoomRendezvous implements Rendezvous {
       stanzas.onOffline(() => {
         for (const membership of this.memberships.values()) membership.pause()
       }),
-      stanzas.onOnline(() => this.appear()),
+      stanzas.onOnline((jid) => {
+        // Who was excused before the service lost us is so still.
+        if (this.visibility === 'quiet') return
+        const { whenNeeded } = this.options
+        if (!whenNeeded) this.appear()
+        else
+          whenNeeded(() => {
+            if (stanzas.jid === jid && this.table !== undefined) this.appear()
+          })
+      }),
     ]
+  }
+
+  show(visibility: Visibility): void {
+    this.visibility = visibility
+    if (this.options.stanzas.jid === undefined || this.table === undefined) return
+    if (this.memberships.size === 0 && visibility !== 'quiet') this.appear()
+    else for (const membership of this.memberships.values()) membership.show(visibility)
   }
 
   stop(): void {
@@ -98,7 +117,7 @@ export class RoomRendezvous implements Rendezvous {
       membership = new RoomMembership({ stanzas, clock, random, room, table, drop, refused })
       this.memberships.set(domain, membership)
     }
-    membership.enter()
+    membership.enter(this.visibility)
   }
 
   private handleRefusal(domain: string): boolean {

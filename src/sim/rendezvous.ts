@@ -9,6 +9,7 @@
  * A presence goes when its node leaves; after a crash it stays as a ghost until somebody notices.
  */
 import { endpointOf } from '../overlay/endpoint.ts'
+import type { Visibility } from '../overlay/greeters.ts'
 import type { Random } from '../overlay/node-core.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 import type { Inhabitant } from './world.ts'
@@ -24,6 +25,8 @@ export type RendezvousOptions = {
 
 /** Paper, §V.B: every ten seconds until connected. */
 const ROUND_MS = 10_000
+/** As the page's rendezvous has it. */
+const ENOUGH_GREETERS = 8
 /** Draws per wanted one, before those who can still be shown somebody are taken to have run out. */
 const MAX_DRAWS = 20
 
@@ -38,6 +41,10 @@ export class Rendezvous {
   private readonly shownTo = new Map<Inhabitant, Set<Inhabitant>>()
   /** The same the other way round. */
   private readonly sees = new Map<Inhabitant, Set<Inhabitant>>()
+  /** Those who greet; those who show themselves to nobody, and are shown nobody; those who will when enough greet. */
+  private readonly greeters = new Set<Inhabitant>()
+  private readonly withdrawn = new Set<Inhabitant>()
+  private readonly withdrawing = new Set<Inhabitant>()
   private groupOf: ((name: string) => number) | undefined
   private started = 0
   private isDown = false
@@ -57,14 +64,49 @@ export class Rendezvous {
 
   /** Starts where others are already: it is shown ten of them, and they are shown it. */
   start(newcomer: Inhabitant): void {
-    this.enter(newcomer)
+    if (this.greetersBeside(newcomer) < ENOUGH_GREETERS) this.enter(newcomer)
+    else {
+      this.orders.set(newcomer, this.started++)
+      this.withdrawn.add(newcomer)
+    }
     this.round(newcomer)
     this.keepRounds(newcomer)
+  }
+
+  /** It wants to be seen so from now on. Whoever is seen by enough others instead shows itself no more. */
+  become(inhabitant: Inhabitant, visibility: Visibility): void {
+    if (!this.orders.has(inhabitant)) return
+    this.greeters.delete(inhabitant)
+    this.withdrawing.delete(inhabitant)
+    if (visibility === 'greeter') this.greeters.add(inhabitant)
+    if (visibility === 'quiet' && !this.withdrawn.has(inhabitant)) this.withdrawing.add(inhabitant)
+    if (visibility !== 'quiet' && this.withdrawn.delete(inhabitant)) {
+      this.places.set(inhabitant, this.presences.push(inhabitant) - 1)
+      this.round(inhabitant)
+    }
+    for (const each of this.withdrawing) {
+      if (this.greetersBeside(each) < ENOUGH_GREETERS) continue
+      this.withdrawing.delete(each)
+      this.withdraw(each)
+      this.withdrawn.add(each)
+    }
+  }
+
+  /** How many presences there are. */
+  get held(): number {
+    return this.presences.length
   }
 
   /** Its presence goes; those who were shown it are told. */
   vanish(inhabitant: Inhabitant): void {
     this.orders.delete(inhabitant)
+    this.greeters.delete(inhabitant)
+    this.withdrawn.delete(inhabitant)
+    this.withdrawing.delete(inhabitant)
+    this.withdraw(inhabitant)
+  }
+
+  private withdraw(inhabitant: Inhabitant): void {
     const place = this.places.get(inhabitant)
     if (place !== undefined) {
       const last = this.presences.pop() as Inhabitant
@@ -95,7 +137,7 @@ export class Rendezvous {
     const { groupOf } = this
     this.groupOf = undefined
     if (!groupOf) return
-    this.roundOf([...this.orders.keys()], (a, b) => groupOf(a.name) !== groupOf(b.name))
+    this.roundOf(this.viewers, (a, b) => groupOf(a.name) !== groupOf(b.name))
   }
 
   /** Nobody is shown anybody any more; who was shown stays known, as nobody says that they left. */
@@ -107,7 +149,17 @@ export class Rendezvous {
   comeBack(): void {
     this.isDown = false
     for (const [shown, viewers] of this.shownTo) for (const viewer of viewers) this.hide(viewer, shown)
-    this.roundOf([...this.orders.keys()], () => true)
+    this.roundOf(this.viewers, () => true)
+  }
+
+  private get viewers(): Inhabitant[] {
+    return [...this.orders.keys()].filter((each) => !this.withdrawn.has(each))
+  }
+
+  private greetersBeside(inhabitant: Inhabitant): number {
+    let count = 0
+    for (const each of this.greeters) if (each !== inhabitant && this.sameGroup(each, inhabitant)) count++
+    return count
   }
 
   /** Shows two nodes each other, whatever the limits say. */
@@ -125,7 +177,7 @@ export class Rendezvous {
   private keepRounds(inhabitant: Inhabitant): void {
     this.clock.callAt(this.clock.now() + ROUND_MS, () => {
       if (!this.orders.has(inhabitant) || inhabitant.gone) return
-      if (inhabitant.node.state !== 'connected') this.round(inhabitant)
+      if (inhabitant.node.state !== 'connected' && !this.withdrawn.has(inhabitant)) this.round(inhabitant)
       this.keepRounds(inhabitant)
     })
   }
@@ -173,7 +225,12 @@ export class Rendezvous {
     setOf(this.shownTo, shown).add(viewer)
     setOf(this.sees, viewer).add(shown)
     this.clock.callAt(this.clock.now() + this.options.presenceMs, () =>
-      viewer.driver.give({ type: 'candidate-appeared', endpoint: endpointOf('xmpp', shown.name), elder }),
+      viewer.driver.give({
+        type: 'candidate-appeared',
+        endpoint: endpointOf('xmpp', shown.name),
+        elder,
+        ...(this.greeters.has(shown) ? { greeter: true } : {}),
+      }),
     )
   }
 

@@ -5,6 +5,7 @@
  */
 import { type Address, nodeAddress } from '../overlay/address.ts'
 import { targetOf } from '../overlay/endpoint.ts'
+import type { Visibility } from '../overlay/greeters.ts'
 import { Node } from '../overlay/node.ts'
 import type { DialledTransport, NodeConfig } from '../overlay/node-config.ts'
 import type { Random } from '../overlay/node-core.ts'
@@ -141,7 +142,8 @@ export class World {
       return stranger
     }
     const namespace = options.namespace ?? NAMESPACE
-    const node = new Node({ address, incarnation, namespace, transports, ...this.options.behaviour }, nodeRandom)
+    const facts = { address, incarnation, namespace, transports, greeters: false, ...this.options.behaviour }
+    const node = new Node(facts, nodeRandom)
     const delivered: Delivery[] = []
     const deliver = (from: Address, data: Uint8Array, broadcast: boolean) => {
       const delivery = { from, data, broadcast, atMs: this.clock.now() }
@@ -150,7 +152,8 @@ export class World {
     }
     const ringSignalling = this.options.throughRing ? new RingSignalling(address, this.clock, this.random) : undefined
     const signalled = (from: Address, data: Uint8Array) => ringSignalling?.receive(from, data)
-    const events = { deliver, peer: () => undefined, state: () => undefined, signalled }
+    const visibility = (now: Visibility) => this.rendezvous.become(inhabitant, now)
+    const events = { deliver, peer: () => undefined, state: () => undefined, signalled, visibility }
     const driver = new Driver(node, this.clock, events, { tracing: traced?.(name) ?? true })
     const startedAtMs = this.clock.now()
     const inhabitant: Inhabitant = { name, driver, node, address, delivered, transports: [], startedAtMs, gone: false }

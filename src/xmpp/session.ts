@@ -114,6 +114,14 @@ export class XmppSession implements Stanzas {
     if (this.phase.name === 'ended' && this.address !== undefined) this.retryLater(this.phase.reason)
   }
 
+  /** After a `stop`: signs in again, and goes on trying as after a cut. Does nothing while it is up. */
+  async comeBack(): Promise<void> {
+    if (this.phase.name !== 'ended') return
+    await this.start().catch((error) => {
+      if (error instanceof OvertureError && error.retryable) this.keepTrying()
+    })
+  }
+
   /** The network is back, or the page is seen again: tries at once if offline, and asks if online still means online. */
   reconnectNow(): void {
     if (this.phase.name === 'waiting') {

@@ -1,0 +1,95 @@
+/**
+ * Greeters: do we show our presence on behalf of the ring? Presence among n who all show theirs costs a service n² stanzas.
+ * So in a crowd only those show it who live nearest to one of sixteen evenly spaced places of the ring: each knows it by
+ * itself, from the nodes next to it, and of a ring that was split each part has its own, which is how they find each other.
+ *
+ *   newcomer --connected, few--> shown <--few, crowd--> greeter, when one of the places is ours
+ *      |                           ^                        ^
+ *      |                           |                        +-- a place is won or lost --> quiet
+ *      +-- not connected ----------+------------------------------ not connected for a while ---+
+ *
+ * Each change waits for a moment, so that whoever follows is there before whoever goes.
+ */
+import { type Address, apart, fractionOf } from './address.ts'
+import type { NodeCore } from './node-core.ts'
+import type { Part } from './part-schedule.ts'
+
+/**
+ * `newcomer`: in, as long as it takes to see who greets. `shown`: like everybody in a small ring, or in none. `greeter`:
+ * for a crowd. `quiet`: others greet.
+ */
+export type Visibility = 'newcomer' | 'shown' | 'greeter' | 'quiet'
+
+/** A guess: enough that no service hides them all and no burst of deaths takes them all, and few to be told of everybody. */
+export const GREETERS = 16
+/** More is a crowd; until fewer than the second number remain. Guesses: two presences for each greeter's place. */
+const CROWD = 40
+const NO_CROWD = 32
+/** A guess: whoever follows us has noticed, and its presence is out. */
+const CHANGE_MS = 1_000
+/** A guess: a ring that closes by itself has done so, and a newcomer has been let in. */
+const LOST_MS = 4_000
+
+export class Greeters implements Part {
+  visibility: Visibility = 'newcomer'
+  deadlineMs: number | undefined
+  private readonly core: NodeCore
+  /** The nodes next to us, linked or not. */
+  private readonly nextToUs: () => readonly [left: Address | undefined, right: Address | undefined]
+  private crowd = false
+  private wanted: Visibility = 'newcomer'
+
+  constructor(core: NodeCore, nextToUs: () => readonly [left: Address | undefined, right: Address | undefined]) {
+    this.core = core
+    this.nextToUs = nextToUs
+  }
+
+  /** Whether the ring, as far as we or those who have let us in know, is so large that few show themselves. */
+  get isCrowd(): boolean {
+    if (!this.core.config.greeters || this.crowd) return this.crowd
+    for (const { status } of this.core.table.all()) if (status.size > CROWD) return true
+    return false
+  }
+
+  /** Of how many nodes rendezvous shows strangers to each. */
+  watchersOf(size: number): number {
+    return this.visibility === 'greeter' ? Math.min(size, GREETERS) : size
+  }
+
+  /** To be called whenever the table, or who is next to us, may have changed. */
+  review(connected: boolean): void {
+    if (!this.core.config.greeters) return
+    const wanted = this.wish(connected)
+    if (wanted === this.wanted && (this.deadlineMs !== undefined || wanted === this.visibility)) return
+    this.wanted = wanted
+    const delayMs = (connected ? CHANGE_MS : LOST_MS) * (0.5 + this.core.random())
+    this.deadlineMs = wanted === this.visibility ? undefined : this.core.nowMs + delayMs
+  }
+
+  wake(): void {
+    if (this.deadlineMs === undefined || this.deadlineMs > this.core.nowMs) return
+    this.deadlineMs = undefined
+    this.visibility = this.wanted
+    this.core.emit({ type: 'visibility', visibility: this.visibility })
+  }
+
+  private wish(connected: boolean): Visibility {
+    if (!connected) return 'shown'
+    const { table, config } = this.core
+    const size = table.estimateSize(config.perSide)
+    this.crowd = size > CROWD || (this.crowd && size >= NO_CROWD)
+    if (!this.crowd) return 'shown'
+    const [left, right] = this.nextToUs()
+    return left && right && hasGreetersPlace(config.address, left, right) ? 'greeter' : 'quiet'
+  }
+}
+
+/** Whether one of the places is nearer to this node than to those next to it. */
+export function hasGreetersPlace(self: Address, left: Address, right: Address): boolean {
+  const at = fractionOf(self)
+  const nearest = [Math.floor(at * GREETERS), Math.ceil(at * GREETERS)]
+  return nearest.some((index) => {
+    const place = (index % GREETERS) / GREETERS
+    return apart(place, at) < apart(place, fractionOf(left)) && apart(place, at) <= apart(place, fractionOf(right))
+  })
+}
