@@ -219,7 +219,7 @@ export class Connector {
 
   private dial(address: Address, role: RoleBits, endpoints: readonly Endpoint[]): void {
     if (this.linker.isDialling(address)) return
-    const sparing = this.core.isCrowd && !this.undialled.has(address)
+    const sparing = this.core.sparesService && !this.undialled.has(address)
     const endpoint = firstContact(this.core, endpoints, address, sparing)
     if (endpoint) this.linker.dial(endpoint, address, role)
     else this.core.count('connect: no endpoint that we can dial')

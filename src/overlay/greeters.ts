@@ -22,9 +22,11 @@ export type Visibility = 'newcomer' | 'shown' | 'greeter' | 'quiet'
 
 /** A guess: enough that no service hides them all and no burst of deaths takes them all, and few to be told of everybody. */
 export const GREETERS = 16
-/** More is a crowd; until fewer than the second number remain. Guesses: two presences for each greeter's place. */
-const CROWD = 40
-const NO_CROWD = 32
+/** More is a crowd; until fewer than the second number remain. Guesses: the least of which some can be spared. */
+const CROWD = 24
+const NO_CROWD = 20
+/** In a ring of more, first contacts are not made over the service's relay, if there is another way. As for shortcuts. */
+const SPARED_ABOVE = 10
 /** A guess: whoever follows us has noticed, and its presence is out. */
 const CHANGE_MS = 1_000
 /** A guess: a ring that closes by itself has done so, and a newcomer has been let in. */
@@ -44,10 +46,11 @@ export class Greeters implements Part {
     this.nextToUs = nextToUs
   }
 
-  /** Whether the ring, as far as we or those who have let us in know, is so large that few show themselves. */
-  get isCrowd(): boolean {
-    if (!this.core.config.greeters || this.crowd) return this.crowd
-    for (const { status } of this.core.table.all()) if (status.size > CROWD) return true
+  /** Whether the ring, as far as we or those who have let us in know, is so large that not all are linked to all. */
+  get sparesService(): boolean {
+    if (!this.core.config.greeters) return false
+    if (this.crowd) return true
+    for (const { status } of this.core.table.all()) if (status.size > SPARED_ABOVE) return true
     return false
   }
 

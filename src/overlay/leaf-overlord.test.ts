@@ -6,7 +6,7 @@ import { endpointOf } from './endpoint.ts'
 import { LeafOverlord } from './leaf-overlord.ts'
 import type { Linker } from './linker.ts'
 import { Node } from './node.ts'
-import { nodeConfig } from './node-config.ts'
+import { type NodeConfig, nodeConfig } from './node-config.ts'
 import type { NodeCore } from './node-core.ts'
 import { hasRole, LEAF } from './role.ts'
 import { seededRandom } from './seeded-random.ts'
@@ -15,10 +15,10 @@ import { connect } from './test-ring.ts'
 /** Of a small ring, in which everybody sees whoever appears. */
 const ALL_SHOWN = { visibility: 'shown', watchersOf: (size: number) => size } as const
 
-function makeNode(): Node {
+function makeNode(behaviour: Partial<NodeConfig> = {}): Node {
   const transports = [{ scheme: 'xmpp', kind: 'relay' as const }]
   const address = nodeAddress(new Uint8Array(20).fill(40))
-  const config = { address, incarnation: 1, namespace: 'd'.repeat(40), perSide: 2, transports }
+  const config = { address, incarnation: 1, namespace: 'd'.repeat(40), perSide: 2, transports, ...behaviour }
   return new Node(config, seededRandom(3))
 }
 
@@ -39,8 +39,8 @@ function pass(node: Node, fromMs: number, untilMs: number): { atMs: number; endp
 }
 
 describe('a node that rendezvous shows six hundred elders at once', () => {
-  test('asks ten of them at once and no more', () => {
-    const node = makeNode()
+  test('asks ten of them at once and no more, where it need not spare the service', () => {
+    const node = makeNode({ greeters: false })
     const asked: string[] = []
     for (let index = 0; index < 600; index++) {
       const endpoint = endpointOf('xmpp', `peer${index}`)
@@ -48,6 +48,18 @@ describe('a node that rendezvous shows six hundred elders at once', () => {
     }
     expect(new Set(asked).size).toBe(10)
     expect(asked).toHaveLength(10)
+  })
+
+  test('asks three of them at once, and ten when those have not let it in', () => {
+    const node = makeNode()
+    const asked: string[] = []
+    for (let index = 0; index < 600; index++) {
+      const endpoint = endpointOf('xmpp', `peer${index}`)
+      asked.push(...dialled(node.handle({ type: 'candidate-appeared', endpoint, elder: true }, 0)))
+    }
+    expect(new Set(asked).size).toBe(3)
+    const [first, second] = roundsOf(pass(node, 0, 5_000))
+    expect([first?.length, second?.length]).toEqual([10, 10])
   })
 
   test('never asks more than ten in a round, and in the end about ten every ten seconds', () => {
@@ -105,6 +117,19 @@ describe('candidates', () => {
       node.handle({ type: 'candidate-appeared', endpoint: endpointOf('xmpp', `peer${index}`), elder: false }, 0)
     }
     expect(node.counters.get('candidate: too many')).toBe(10)
+  })
+})
+
+describe('a node that is shown greeters', () => {
+  test('asks one of them when it has seen all, and a few when that one does not let it in', () => {
+    const node = makeNode()
+    for (let index = 0; index < 16; index++) {
+      const endpoint = endpointOf('xmpp', `peer${index}`)
+      const effects = node.handle({ type: 'candidate-appeared', endpoint, elder: true, greeter: true }, 0)
+      expect(dialled(effects)).toEqual([])
+    }
+    const [first, second, third] = roundsOf(pass(node, 0, 5_000))
+    expect([first?.length, second?.length, third?.length]).toEqual([1, 3, 3])
   })
 })
 

@@ -34,10 +34,13 @@ const PROBES_PER_STRANGER = 3
  */
 const AS_SLOW_FOR_ELDERS_NODES = 100
 
-/** Each leads into the whole ring, so few are asked, and not by all newcomers the same. A guess. */
-const GREETERS_PER_ROUND = 2
-/** They are shown one after the other. A guess: a service sends what it has in one go. */
-const GATHERING_MS = 50
+/**
+ * Where more are shown than may be asked in a round, there is a ring, and a few of them lead into it; one greeter does. What
+ * is asked of more is a burden to the service, so more are asked only when the first have not let us in. A guess.
+ */
+const FEW = 3
+/** Candidates are shown one after the other. A guess: a service sends what it has in one go. */
+const GATHERING_MS = 30
 
 type Candidate = { endpoint: Endpoint; dialAfterMs: number; greeter: boolean }
 
@@ -106,8 +109,9 @@ export class LeafOverlord {
       return
     }
     // Within a round's allowance a new candidate need not wait for the next one.
+    const isEnough = this.core.config.greeters && this.asked >= FEW
     const gatheredMs = this.core.nowMs + GATHERING_MS
-    if (greeter) this.graceEndsAtMs = Math.min(this.graceEndsAtMs ?? gatheredMs, gatheredMs)
+    if (greeter || (elder && isEnough)) this.graceEndsAtMs = Math.min(this.graceEndsAtMs ?? gatheredMs, gatheredMs)
     else if (elder) this.askSome([endpoint])
     else this.graceEndsAtMs = Math.min(this.graceEndsAtMs ?? dialAfterMs, dialAfterMs)
   }
@@ -233,9 +237,9 @@ export class LeafOverlord {
   private get perRound(): number {
     const { candidatesPerRound } = this.profile
     if (!this.core.config.greeters) return candidatesPerRound
-    for (const { greeter } of this.candidates.values())
-      if (greeter) return Math.min(GREETERS_PER_ROUND, candidatesPerRound)
-    return candidatesPerRound
+    const isFirst = this.round === 0 || (this.round === 1 && this.roundAtMs !== undefined)
+    for (const { greeter } of this.candidates.values()) if (greeter) return isFirst ? 1 : FEW
+    return isFirst && this.candidates.size > candidatesPerRound ? FEW : candidatesPerRound
   }
 
   /** How many nodes of our ring see the same strangers. */

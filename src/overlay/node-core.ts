@@ -34,8 +34,8 @@ export interface NodeCore {
   sendPacket(packet: Outbound): boolean
   /** The same for a packet that is encoded already. */
   sendEncoded(packet: Pick<Packet, 'mode' | 'body' | 'destination'>, bytes: Uint8Array): boolean
-  /** Whether the ring is so large that first contacts in it should not burden the service. */
-  readonly isCrowd: boolean
+  /** Whether the ring is so large that first contacts in it are not to burden the service. */
+  readonly sparesService: boolean
   /** Whether rendezvous shows somebody there at this moment. */
   shows(endpoint: Endpoint): boolean
   /** What we tell this node of ourselves. */

@@ -323,8 +323,8 @@ export class Node implements NodeCore {
     return this.parts.greeters.visibility
   }
 
-  get isCrowd(): boolean {
-    return this.parts.greeters.isCrowd
+  get sparesService(): boolean {
+    return this.parts.greeters.sparesService
   }
 
   shows(endpoint: Endpoint): boolean {

@@ -71,9 +71,10 @@ export function xmppParts(
   const relay = new XmppRelay(session, clock, cryptoRandom)
   const ringSignalling = new RingSignalling(address, clock, cryptoRandom)
   const signalling = new EitherSignalling(ringSignalling, new JingleSignalling(session, clock, cryptoRandom))
-  const reflection = new ExternalServices({ stanzas: session, clock })
   const hasWebrtc = WebrtcTransport.supported || options.rtc !== undefined
-  const webrtc = hasWebrtc
+  // Nothing else asks how the world sees us.
+  const reflection = hasWebrtc ? new ExternalServices({ stanzas: session, clock }) : undefined
+  const webrtc = reflection
     ? new WebrtcTransport({ signalling, reflection, clock, ...(options.rtc ? { rtc: options.rtc } : {}) })
     : undefined
   const throughRing = options.ringSignalling !== false
@@ -111,9 +112,9 @@ export function xmppParts(
     ringSignalling: webrtc && throughRing ? ringSignalling : undefined,
     dials,
     rendezvous,
-    dropped: { relay, signalling, reflection, session, ...(webrtc ? { webrtc } : {}) },
+    dropped: { relay, signalling, session, ...(reflection ? { reflection } : {}), ...(webrtc ? { webrtc } : {}) },
     close: () => {
-      reflection.close()
+      reflection?.close()
       for (const { transport } of dials) transport.close()
       signalling.close()
     },

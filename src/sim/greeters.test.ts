@@ -28,7 +28,7 @@ describe('who shows presence', () => {
   })
 
   test('in a small ring are all', () => {
-    for (const seed of seeds(2)) expect(crowd(seed, 24).rendezvous.held, `seed ${seed}`).toBe(24)
+    for (const seed of seeds(2)) expect(crowd(seed, 16).rendezvous.held, `seed ${seed}`).toBe(16)
   })
 
   test('are replaced when all of them die at once', () => {
