@@ -26,8 +26,12 @@ const FAILED_MS = 10_000
 const SUSPECT_MS = 1_000
 /** Long enough to find our place through it, wherever it leads. A guess. */
 const LEAF_KEPT_MS = 5_000
+/** In a ring that spares its service: with one link, such a place is found at once. A guess. */
+const LEAF_KEPT_SPARING_MS = 2_000
 /** How many of a ring's nodes dial a stranger that appeared: enough that one of them gets through. A guess. */
 const PROBES_PER_STRANGER = 3
+/** In a crowd the stranger may as well be somebody of ours who greets from now on; another ring shows many. A guess. */
+const PROBES_PER_STRANGER_OF_CROWD = 1
 /**
  * An elder joins nobody by itself, so a ring that is smaller than this asks it the sooner, the smaller it is: tabs of one
  * browser are a ring before they have signed in, and are the newcomers to everybody else. A guess.
@@ -127,7 +131,7 @@ export class LeafOverlord {
 
   /** A link stands that we dialled for this role, perhaps long after we asked for it. */
   linked(role: RoleBits): void {
-    if (this.settled && hasRole(role, LEAF)) this.dropAtMs ??= this.core.nowMs + LEAF_KEPT_MS
+    if (this.settled && hasRole(role, LEAF)) this.dropAtMs ??= this.core.nowMs + this.leafKeptMs
   }
 
   /** Somebody at these endpoints fell silent: others come first. */
@@ -145,7 +149,7 @@ export class LeafOverlord {
     this.graceEndsAtMs = undefined
     this.strangers.clear()
     this.strangerProbeAtMs = undefined
-    this.dropAtMs = connected ? nowMs + LEAF_KEPT_MS : undefined
+    this.dropAtMs = connected ? nowMs + this.leafKeptMs : undefined
     this.roundAtMs = connected ? undefined : nowMs
     this.probeAtMs = connected ? this.nextProbeMs() : undefined
   }
@@ -192,7 +196,7 @@ export class LeafOverlord {
     const open = this.openStrangers()
     const size = this.watchers
     const stranger = open[Math.floor(this.core.random() * open.length)]
-    if (stranger && this.core.random() * size < PROBES_PER_STRANGER * open.length) {
+    if (stranger && this.core.random() * size < this.probesPerStranger * open.length) {
       this.probe(stranger)
     }
   }
@@ -242,6 +246,14 @@ export class LeafOverlord {
     return isFirst && this.candidates.size > candidatesPerRound ? FEW : candidatesPerRound
   }
 
+  private get probesPerStranger(): number {
+    return this.greeters.visibility === 'greeter' ? PROBES_PER_STRANGER_OF_CROWD : PROBES_PER_STRANGER
+  }
+
+  private get leafKeptMs(): number {
+    return this.core.sparesService ? LEAF_KEPT_SPARING_MS : LEAF_KEPT_MS
+  }
+
   /** How many nodes of our ring see the same strangers. */
   private get watchers(): number {
     return this.greeters.watchersOf(this.core.table.estimateSize(this.core.config.perSide))
@@ -288,7 +300,7 @@ export class LeafOverlord {
     this.dropAtMs = undefined
     for (const connection of table.all()) {
       if (!hasRole(connection.roles, LEAF)) continue
-      if (connection.sinceMs + LEAF_KEPT_MS > nowMs) this.dropAtMs = nowMs + LEAF_KEPT_MS
+      if (connection.sinceMs + this.leafKeptMs > nowMs) this.dropAtMs = nowMs + this.leafKeptMs
       else {
         table.setRoles(connection, withoutRole(connection.roles, LEAF))
       }

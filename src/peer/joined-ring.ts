@@ -97,9 +97,9 @@ export class JoinedRing implements Ring {
     )
     for (const rendezvous of parts.rendezvous) {
       rendezvous.start({
-        appeared: ({ endpoint, elder }) => {
+        appeared: (candidate) => {
           this.reach('rendezvousMs')
-          this.driver.give({ type: 'candidate-appeared', endpoint, elder })
+          this.driver.give({ type: 'candidate-appeared', ...candidate })
         },
         vanished: (endpoint) => this.driver.give({ type: 'candidate-vanished', endpoint }),
       })

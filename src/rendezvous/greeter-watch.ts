@@ -32,9 +32,9 @@ export class GreeterWatch {
     this.greeters.clear()
   }
 
-  /** Whether one who wants to be seen so may go unseen here. */
-  excuses(visibility: Visibility): boolean {
-    const mayGo = visibility === 'newcomer' || visibility === 'quiet'
+  /** Whether one who wants to be seen so may go unseen here; a greeter only when it is seen elsewhere. */
+  excuses(visibility: Visibility, seenElsewhere = false): boolean {
+    const mayGo = visibility === 'newcomer' || visibility === 'quiet' || (visibility === 'greeter' && seenElsewhere)
     return mayGo && this.greeters.size >= ENOUGH_GREETERS
   }
 }

@@ -45,6 +45,8 @@ export type MembershipOptions = {
   room: string
   table: CandidateTable
   drop: (reason: string) => void
+  /** Whether our account's presence shows us, too: then not all greeters need be in the room. */
+  seenElsewhere: boolean
   /** A try to join came to nothing; returns whether to try again later. */
   refused: () => boolean
 }
@@ -172,7 +174,7 @@ export class RoomMembership {
     const { state, visibility } = this
     const { stanzas, room } = this.options
     if (state.name !== 'inside' || stanzas.jid === undefined) return
-    if (this.watch.excuses(visibility)) this.leave()
+    if (this.watch.excuses(visibility, this.options.seenElsewhere)) this.leave()
     else if ((visibility === 'greeter') !== (this.seenAs === 'greeter')) {
       this.seenAs = visibility
       stanzas.send(changedPresence(room, state.nick, stanzas.jid, visibility))

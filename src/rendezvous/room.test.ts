@@ -251,6 +251,16 @@ describe('room rendezvous', () => {
       expect(last(stanzas).getChild('greeter', 'urn:overture:rendezvous:0')).toBeDefined()
     })
 
+    test('a greeter that its account shows, too, leaves the room to those who are there', () => {
+      const { stanzas, enter, rendezvous } = started({ whenNeeded: (enter) => enter() })
+      enter()
+      greet(stanzas, ENOUGH_GREETERS - 1)
+      rendezvous.show('greeter')
+      expect(last(stanzas).attrs.type).toBeUndefined()
+      occupant(stanzas, 'last', 'last@example.org/c0ffee.g', undefined, true)
+      expect(last(stanzas).attrs.type).toBe('unavailable')
+    })
+
     test('one whose account is seen for it enters no room until it is to be seen', () => {
       const { stanzas, rendezvous } = started({ whenNeeded: () => {} })
       expect(stanzas.sent).toEqual([])

@@ -114,7 +114,8 @@ export class RoomRendezvous implements Rendezvous {
       const room = `${namespaceHash}@${domain}`
       const drop = (reason: string) => this.drop(reason)
       const refused = () => this.handleRefusal(domain)
-      membership = new RoomMembership({ stanzas, clock, random, room, table, drop, refused })
+      const seenElsewhere = this.options.whenNeeded !== undefined
+      membership = new RoomMembership({ stanzas, clock, random, room, table, seenElsewhere, drop, refused })
       this.memberships.set(domain, membership)
     }
     membership.enter(this.visibility)
