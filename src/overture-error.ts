@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'server-unreachable'
   | 'not-xmpp'
   | 'wrong-password'
+  | 'service-unproven'
   | 'no-way-in'
   | 'registration-refused'
   | 'not-connected'
@@ -96,10 +97,17 @@ export class OvertureError extends Error {
       false,
     )
   }
-  static noPlainPassword(domain: string) {
+  static noPasswordAccepted(domain: string) {
     return new OvertureError(
       'no-way-in',
-      `${domain} does not take passwords in the one way that a page can offer them (SASL PLAIN). Ask its operator, or use another service.`,
+      `${domain} takes passwords in no way that this page has: SCRAM, which pages have over https or on localhost, or PLAIN. Ask its operator, or use another service.`,
+      false,
+    )
+  }
+  static unprovenService(domain: string, why: string) {
+    return new OvertureError(
+      'service-unproven',
+      `What answers for ${domain} has not proved that it knows your password (${why}). It may be somebody else: do not go on before its operator has explained it.`,
       false,
     )
   }

@@ -228,7 +228,7 @@ export class XmppSession implements Stanzas {
     }
     const resumption = this.binding?.resumption
     const resumeWithinS = RESUME_GRACE_MS / 1_000
-    const stream = new Stream({ address, resource, signIn, resumption, resumeWithinS }, events)
+    const stream = new Stream({ address, resource, signIn, random, resumption, resumeWithinS }, events)
     this.enter({ name: 'connecting', stream })
     stream.open()
   }

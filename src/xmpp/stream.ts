@@ -8,7 +8,8 @@
  */
 import { type Client, client, type Options } from '@xmpp/client'
 import { OvertureError } from '../overture-error.ts'
-import { StanzaError } from '../ports.ts'
+import { type Random, StanzaError } from '../ports.ts'
+import { octetsOf, ScramMechanisms } from './scram-mechanisms.ts'
 import type { ServiceAddress } from './service-address.ts'
 import type { Door, SignIn } from './sign-in.ts'
 import { type Element, xml } from './stanza.ts'
@@ -36,6 +37,8 @@ export type StreamOptions = {
   address: ServiceAddress
   resource: string
   signIn: SignIn
+  /** Must be unpredictable: it makes the nonces of a sign-in. */
+  random: Random
   resumption: Resumption | undefined
   /** How long the service need not keep a binding that was cut off: nobody will come back for it. */
   resumeWithinS: number
@@ -58,6 +61,7 @@ export interface StreamEvents {
 export class Stream {
   private readonly options: StreamOptions
   private readonly client: Client
+  private readonly scram: ScramMechanisms
   private events: StreamEvents | undefined
   private jid: string | undefined
   /** The WebSocket is open; the service has opened its stream; it has said anything in it; it has let us in. */
@@ -82,6 +86,7 @@ export class Stream {
       userAgent: xml('user-agent'),
     }
     this.client = client(clientOptions)
+    this.scram = new ScramMechanisms(this.client, { domain: address.domain, random: options.random })
     this.client.timeout = STEP_TIMEOUT_MS
     this.client.reconnect.stop()
     // Its keepalive runs only where the service has stream management; the session has one for all.
@@ -169,6 +174,8 @@ export class Stream {
     // Before the library's own listener. Who comes anonymously comes as somebody else each time (XEP-0175 §2), and can
     // resume nothing; its presence would only outlive it by minutes (600 s on Prosody unless told).
     client.prependListener('element', (element: Element) => {
+      const complaint = this.scram.complaintAbout(element)
+      if (complaint !== undefined) this.end(complaint)
       if (this.anonymous && element.is('features')) element.remove('sm', STREAM_MANAGEMENT_NS)
     })
     client.on('element', () => {
@@ -206,6 +213,8 @@ export class Stream {
       mechanisms,
       authenticate: async (mechanism, credentials) => {
         this.anonymous = mechanism === 'ANONYMOUS'
+        this.scram.prepare(mechanism, credentials)
+        // RFC 4616 §2: PLAIN carries UTF-8.
         const octets = credentials && {
           username: octetsOf(credentials.username),
           password: octetsOf(credentials.password),
@@ -260,11 +269,6 @@ function isQuestion({ name, attrs }: Element): boolean {
 }
 
 type Authenticate = (credentials: object, mechanism: string) => Promise<void>
-
-/** RFC 4616 §2: PLAIN carries UTF-8. The library's base64 takes one character for one octet. */
-function octetsOf(text: string): string {
-  return Array.from(new TextEncoder().encode(text), (octet) => String.fromCharCode(octet)).join('')
-}
 
 function rethrow(error: unknown): never {
   const { condition } = error as { condition?: unknown }
