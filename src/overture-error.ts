@@ -3,6 +3,7 @@ export type ErrorCode =
   | 'bad-link'
   | 'bad-namespace'
   | 'bad-service'
+  | 'service-not-found'
   | 'server-unreachable'
   | 'not-xmpp'
   | 'wrong-password'
@@ -37,7 +38,7 @@ export class OvertureError extends Error {
   static badService(service: string) {
     return new OvertureError(
       'bad-service',
-      `“${service}” is not the address of an XMPP service. It should look like wss://example.org/xmpp-websocket.`,
+      `“${service}” is not the address of an XMPP service. It should look like wss://example.org/xmpp-websocket, or be a domain such as example.org.`,
       false,
     )
   }
@@ -60,6 +61,13 @@ export class OvertureError extends Error {
       'bad-service',
       `The XMPP service at ${service} does not serve the domain ${domain}. Give the domain that belongs to it.`,
       false,
+    )
+  }
+  static serviceNotFound(host: string, why: string) {
+    return new OvertureError(
+      'service-not-found',
+      `${host} does not say where a page reaches its XMPP service (${why}). Give that address instead (wss://…), or ask its operator to add it to /.well-known/host-meta.json there, readable from any page (XEP-0156).`,
+      true,
     )
   }
   static serverUnreachable(service: string) {

@@ -140,7 +140,7 @@ describe('sign-in', () => {
 
 function signIn(options: { username?: string; password?: string; storage?: Storage; domain?: string } = {}): SignIn {
   const { username, password, storage = memoryStorage(), domain = 'example.org' } = options
-  const address = { url: 'wss://example.org', domain, username }
+  const address = { domain, username }
   return new SignIn({ address, password, storage, random: Math.random })
 }
 

@@ -35,7 +35,7 @@ export type Door = {
 }
 
 export type SignInOptions = {
-  address: ServiceAddress
+  address: Pick<ServiceAddress, 'domain' | 'username'>
   password: string | undefined
   storage: Storage
   random: Random

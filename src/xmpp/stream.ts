@@ -10,7 +10,6 @@ import { type Client, client, type Options } from '@xmpp/client'
 import { OvertureError } from '../overture-error.ts'
 import { type Random, StanzaError } from '../ports.ts'
 import { octetsOf, ScramMechanisms } from './scram-mechanisms.ts'
-import type { ServiceAddress } from './service-address.ts'
 import type { Door, SignIn } from './sign-in.ts'
 import { type Element, xml } from './stanza.ts'
 
@@ -34,7 +33,9 @@ type StreamManagement = Omit<Resumption, 'jid'> & {
 }
 
 export type StreamOptions = {
-  address: ServiceAddress
+  /** The WebSocket's URL. */
+  url: string
+  domain: string
   resource: string
   signIn: SignIn
   /** Must be unpredictable: it makes the nonces of a sign-in. */
@@ -75,10 +76,10 @@ export class Stream {
   constructor(options: StreamOptions, events: StreamEvents) {
     this.options = options
     this.events = events
-    const { address, resource, resumption, resumeWithinS } = options
+    const { url, domain, resource, resumption, resumeWithinS } = options
     const clientOptions: Options & { userAgent: Element } = {
-      service: address.url,
-      domain: address.domain,
+      service: url,
+      domain,
       resource,
       credentials: (authenticate, mechanisms, _fast, entity) =>
         options.signIn.through(this.doorOf(authenticate, mechanisms, entity as Client)),
@@ -86,7 +87,7 @@ export class Stream {
       userAgent: xml('user-agent'),
     }
     this.client = client(clientOptions)
-    this.scram = new ScramMechanisms(this.client, { domain: address.domain, random: options.random })
+    this.scram = new ScramMechanisms(this.client, { domain, random: options.random })
     this.client.timeout = STEP_TIMEOUT_MS
     this.client.reconnect.stop()
     // Its keepalive runs only where the service has stream management; the session has one for all.
@@ -97,7 +98,7 @@ export class Stream {
 
   open(): void {
     this.expectWithin(SOCKET_TIMEOUT_MS)
-    const { url, domain } = this.options.address
+    const { url, domain } = this.options
     const opening = async () => {
       await this.client.connect(url)
       this.connected = true
@@ -252,7 +253,7 @@ export class Stream {
   }
 
   private explain(cause: unknown): OvertureError {
-    const { url, domain } = this.options.address
+    const { url, domain } = this.options
     if (cause instanceof OvertureError) return cause
     const { name, condition } = (cause ?? {}) as { name?: string; condition?: string }
     if (name === 'SASLError' && condition?.startsWith(SASL_CONDITIONS_OF_LIBRARY)) return OvertureError.noWayIn(domain)
