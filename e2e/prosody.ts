@@ -39,6 +39,8 @@ export type ProsodyOptions = {
   throttled?: boolean
   /** What it keeps passwords as, and so the one kind of SCRAM that it offers; SHA-1 unless told, as it is shipped. */
   passwordHash?: 'SHA-1' | 'SHA-256'
+  /** The largest stanza that it takes; 262 144 unless told, as it is shipped. */
+  maxStanzaBytes?: number
 }
 
 export async function startProsody(options: ProsodyOptions = {}): Promise<Prosody> {
@@ -92,6 +94,7 @@ function configuration({
   tellingBy,
   throttled,
   passwordHash = 'SHA-1',
+  maxStanzaBytes = 262_144,
 }: Configuration): string {
   const modules = tellingBy ? [tellingBy] : turn ? ['external_services', 'turn_external'] : ['external_services']
   if (throttled) modules.push('limits')
@@ -113,6 +116,7 @@ http_default_host = "${DOMAIN}"
 modules_enabled = { "roster"; "saslauth"; "disco"; "posix"; "ping"; "register"; "websocket"; "smacks"; "${modules.join('"; "')}" }
 modules_disabled = { "s2s"; "tls" }
 c2s_require_encryption = false
+c2s_stanza_size_limit = ${maxStanzaBytes}
 consider_websocket_secure = true
 cross_domain_websocket = true
 smacks_hibernation_time = 5

@@ -32,12 +32,17 @@ export class Keepalive {
     this.events = events
   }
 
-  /** For one stream. `idleLimitMs` is how long its service waits for who says nothing, if it has said so. */
-  start(idleLimitMs: number | undefined): void {
+  /** How long the service waits for who says nothing, if it has said so. */
+  limit(idleMs: number | undefined): void {
+    this.mustSpeak = idleMs !== undefined
+    const wantedMs = SHARE_OF_LIMIT * (idleMs ?? Number.POSITIVE_INFINITY)
+    this.intervalMs = Math.min(KEEPALIVE_MS, Math.max(MIN_KEEPALIVE_MS, wantedMs))
+    if (this.cancel !== undefined) this.wakeWhenDue()
+  }
+
+  /** For one stream. */
+  start(): void {
     this.stop()
-    this.mustSpeak = idleLimitMs !== undefined
-    const wantedMs = Math.min(KEEPALIVE_MS, SHARE_OF_LIMIT * (idleLimitMs ?? Number.POSITIVE_INFINITY))
-    this.intervalMs = Math.max(MIN_KEEPALIVE_MS, wantedMs)
     this.heardMs = this.saidMs = this.askedMs = this.clock.now()
     this.wakeWhenDue()
   }
@@ -72,6 +77,7 @@ export class Keepalive {
   }
 
   private wakeWhenDue(): void {
+    this.cancel?.()
     this.cancel = this.clock.wakeAt(this.dueMs, () => {
       if (this.clock.now() >= this.dueMs) this.probe()
       this.wakeWhenDue()

@@ -12,16 +12,17 @@
  * takes its place, or that time is over, those who listen are told that it is gone.
  */
 import { OvertureError } from '../overture-error.ts'
-import { type Clock, type IqHandler, type Random, StanzaError, type Stanzas, type Storage } from '../ports.ts'
+import { type Clock, type IqHandler, StanzaError, type Stanzas } from '../ports.ts'
 import { Audience } from './audience.ts'
 import { Backoff, type BackoffLimits } from './backoff.ts'
-import { IqAnswers } from './iq-answers.ts'
+import { errorElement, IqAnswers } from './iq-answers.ts'
 import { Keepalive } from './keepalive.ts'
 import { Outbox } from './outbox.ts'
 import { realClock } from './real-clock.ts'
 import { Requests } from './requests.ts'
 import { answersHttp, readServiceAddress, type ServiceAddress } from './service-address.ts'
 import { ServiceLocation } from './service-discovery.ts'
+import type { SessionOptions, SessionState } from './session-options.ts'
 import { SignIn } from './sign-in.ts'
 import { type Element, xml } from './stanza.ts'
 import { type Resumption, Stream, type StreamEvents } from './stream.ts'
@@ -30,28 +31,8 @@ const BACKOFF: BackoffLimits = { firstMs: 500, capMs: 30_000 } // A guess: soon 
 const STABLE_MS = 10_000 // A guess: who is thrown out sooner than this has not really been let in.
 const RESUME_GRACE_MS = 5_000 // A guess: a change of networks, and less than peers take to call us dead.
 const PROBE_TIMEOUT_MS = 5_000 // A guess: for a tab that wakes up and wants to know now.
+const MAX_SHORT_STREAMS = 3 // A guess: after so many in a row it may be what we send again that ends them.
 const GOODBYE_MS = 2_000 // A guess: what an awaited stop waits for the service to close.
-
-export type SessionOptions = {
-  /** wss://… or ws://…, or a domain that says where its service is (XEP-0156). */
-  service: string
-  /** The service's host unless told; `localhost` for an IP address. */
-  domain?: string
-  /** The user's account; without it we come as a stranger. */
-  jid?: string
-  password?: string
-  /** What we ask for; the service may give another. */
-  resource: string
-  storage: Storage
-  /** Must be unpredictable: it makes passwords. */
-  random: Random
-  clock?: Clock
-}
-
-export type SessionState =
-  | { name: 'online'; jid: string }
-  | { name: 'connecting' }
-  | { name: 'offline'; reason: string; retryAtMs: number | undefined }
 
 type Phase =
   | { name: 'ended'; reason: string }
@@ -87,6 +68,8 @@ export class XmppSession implements Stanzas {
   private binding: Binding | undefined
   private starting: Starting | undefined
   private requestCount = 0
+  /** Streams that have ended soon, since one that has not. */
+  private shortStreams = 0
 
   constructor(options: SessionOptions) {
     this.options = options
@@ -170,6 +153,10 @@ export class XmppSession implements Stanzas {
     return this.address?.domain ?? readServiceAddress(this.options).domain
   }
 
+  get maxStanzaBytes(): number {
+    return this.outbox.maxStanzaBytes
+  }
+
   onOnline(listener: (jid: string) => void): () => void {
     const stop = this.listeners.online.add(listener)
     if (this.binding !== undefined) listener(this.binding.jid)
@@ -204,8 +191,9 @@ export class XmppSession implements Stanzas {
     const id = `${this.idPrefix}-${++this.requestCount}`
     const stanza = xml('iq', { type: iq.type, to: iq.to, id }, iq.child)
     const outcome = this.requests.add(id, iq.to, iq.timeoutMs)
-    const refusal = this.outbox.offer({ stanza, wanted: () => this.requests.has(id), bulk: iq.bulk === true })
-    if (refusal !== undefined) this.requests.fail(id, refusal)
+    const refused = (why: StanzaError) => this.requests.fail(id, why)
+    const refusal = this.outbox.offer({ stanza, wanted: () => this.requests.has(id), bulk: iq.bulk === true, refused })
+    if (refusal !== undefined) refused(refusal)
     return outcome
   }
 
@@ -214,8 +202,9 @@ export class XmppSession implements Stanzas {
       this.drop('send-disconnected')
       return
     }
-    const refusal = this.outbox.offer({ stanza, wanted: () => true })
-    if (refusal !== undefined) this.drop(`send-${refusal.condition}`)
+    const refused = (why: StanzaError) => this.drop(`send-${why.condition}`)
+    const refusal = this.outbox.offer({ stanza, wanted: () => true, refused })
+    if (refusal !== undefined) refused(refusal)
   }
 
   // ------------------------------------------------------------------------------------------ streams
@@ -247,10 +236,15 @@ export class XmppSession implements Stanzas {
     const events: StreamEvents = {
       bound: (jid) => this.handleBound(stream, jid),
       resumed: (jid) => this.handleResumed(stream, jid),
+      limited: ({ maxStanzaBytes, idleMs }) => {
+        this.outbox.limit(maxStanzaBytes)
+        this.keepalive.limit(idleMs)
+      },
       heard: () => this.keepalive.heard(),
+      said: () => this.keepalive.said(),
       stanza: (stanza) => this.handleStanza(stanza),
       asked: (iq, child) => this.handleQuestion(iq, child),
-      ended: (error) => this.handleEnded(stream, error),
+      ended: (error, condition) => this.handleEnded(stream, error, condition),
     }
     const { domain } = address
     const resumption = this.binding?.resumption
@@ -282,11 +276,11 @@ export class XmppSession implements Stanzas {
 
   private goOnline(stream: Stream): void {
     this.enter({ name: 'online', stream, sinceMs: this.clock.now() })
-    this.keepalive.start(undefined)
+    this.keepalive.start()
   }
 
   /** `stream` is undefined where there was nowhere to open one. */
-  private handleEnded(stream: Stream | undefined, error: OvertureError): void {
+  private handleEnded(stream: Stream | undefined, error: OvertureError, condition?: string): void {
     const { phase, binding } = this
     this.keepalive.stop()
     if (phase.name === 'connecting') this.location?.failed()
@@ -297,8 +291,14 @@ export class XmppSession implements Stanzas {
       return
     }
     if (phase.name === 'online') {
-      if (this.clock.now() - phase.sinceMs >= STABLE_MS) this.backoff.reset()
-      if (binding !== undefined) this.suspendBinding(binding, stream?.resumption)
+      const wasStable = this.clock.now() - phase.sinceMs >= STABLE_MS
+      this.shortStreams = wasStable ? 0 : this.shortStreams + 1
+      if (wasStable) this.backoff.reset()
+      // Whoever resumes sends again what may have been too much.
+      const wasTooMuch = condition === 'policy-violation'
+      if (wasTooMuch) this.outbox.beCautious()
+      const mayResume = !wasTooMuch && this.shortStreams <= MAX_SHORT_STREAMS
+      if (binding !== undefined) this.suspendBinding(binding, mayResume ? stream?.resumption : undefined)
     }
     // A door that is closed for good is not knocked at again and again.
     const refused = !error.retryable || error.code === 'registration-refused'
@@ -374,8 +374,10 @@ export class XmppSession implements Stanzas {
       this.drop('iq-handler-failed')
       console.error(error)
     })
-    this.outbox.spend(answer?.toString().length ?? 0)
-    return answer
+    const refusal = answer && this.outbox.spend(answer)
+    if (refusal === undefined) return answer
+    this.drop('answer-too-large')
+    return errorElement(refusal.condition)
   }
 
   // ------------------------------------------------------------------------------------------ listeners

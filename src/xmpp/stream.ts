@@ -12,11 +12,14 @@ import { type Random, StanzaError } from '../ports.ts'
 import { octetsOf, ScramMechanisms } from './scram-mechanisms.ts'
 import type { Door, SignIn } from './sign-in.ts'
 import { type Element, xml } from './stanza.ts'
+import { readStreamLimits, type StreamLimits } from './stream-limits.ts'
 
 const SOCKET_TIMEOUT_MS = 10_000 // A guess: browsers wait minutes for a host that swallows packets.
 const SIGN_IN_TIMEOUT_MS = 20_000 // A guess: eight round trips of a bad mobile network.
 const STEP_TIMEOUT_MS = 10_000 // A guess; @xmpp/client's own 2 s is short for a tab that wakes up.
 const MAX_UNSENT_BYTES = 262_144 // A guess: beyond, the network is slower than our pacer thinks.
+
+const MESSAGE_TOO_BIG = 1009 // RFC 6455 §7.4.1.
 
 const STREAM_MANAGEMENT_NS = 'urn:xmpp:sm:3'
 const SASL_CONDITIONS_OF_LIBRARY = 'SASL:' // @xmpp/client: its own complaints about mechanisms begin so.
@@ -49,14 +52,18 @@ export interface StreamEvents {
   bound(jid: string): void
   /** The binding of the earlier stream lives on, and what was unacknowledged has been sent again. */
   resumed(jid: string): void
+  /** What the service takes of who has signed in. */
+  limited(limits: StreamLimits): void
   /** Anything came in. */
   heard(): void
+  /** Anything went out. */
+  said(): void
   /** A presence, a message, or the answer to an IQ. */
   stanza(stanza: Element): void
   /** An IQ get or set; the result is its answer: a payload, undefined for an empty one, or an <error/>. */
   asked(iq: Element, child: Element): Element | undefined
-  /** At most once, and nothing is called after it. */
-  ended(error: OvertureError): void
+  /** At most once, and nothing is called after it. `condition` is what the service has called the reason. */
+  ended(error: OvertureError, condition: string | undefined): void
 }
 
 export class Stream {
@@ -177,12 +184,15 @@ export class Stream {
     client.prependListener('element', (element: Element) => {
       const complaint = this.scram.complaintAbout(element)
       if (complaint !== undefined) this.end(complaint)
+      const limits = element.is('features') ? readStreamLimits(element) : undefined
+      if (limits !== undefined) this.events?.limited(limits)
       if (this.anonymous && element.is('features')) element.remove('sm', STREAM_MANAGEMENT_NS)
     })
     client.on('element', () => {
       this.spoken = true
       this.events?.heard()
     })
+    client.on('send', () => this.events?.said())
     client.on('stanza', (stanza: Element) => {
       // Before that, answers are to the library's own questions.
       if (this.signedIn && !isQuestion(stanza)) this.events?.stanza(stanza)
@@ -240,7 +250,8 @@ export class Stream {
     const { events } = this
     this.events = undefined
     this.endSocket()
-    events?.ended(this.explain(cause))
+    const condition = conditionOf(cause)
+    events?.ended(this.explain(cause, condition), condition)
   }
 
   /** Without the library's closing handshake, which waits for a peer that may be gone. */
@@ -252,10 +263,10 @@ export class Stream {
     }
   }
 
-  private explain(cause: unknown): OvertureError {
+  private explain(cause: unknown, condition: string | undefined): OvertureError {
     const { url, domain } = this.options
     if (cause instanceof OvertureError) return cause
-    const { name, condition } = (cause ?? {}) as { name?: string; condition?: string }
+    const { name } = (cause ?? {}) as { name?: string }
     if (name === 'SASLError' && condition?.startsWith(SASL_CONDITIONS_OF_LIBRARY)) return OvertureError.noWayIn(domain)
     if (condition === 'host-unknown') return OvertureError.unknownDomain(url, domain)
     if (condition !== undefined) return OvertureError.serverRefused(url, condition)
@@ -263,6 +274,13 @@ export class Stream {
     if (this.connected && !this.spoken) return OvertureError.notXmpp(url, 'it opens no stream')
     return OvertureError.serverUnreachable(url)
   }
+}
+
+/** Of a stream error or of an error of SASL; or what a WebSocket has to say of the same. */
+function conditionOf(cause: unknown): string | undefined {
+  const { condition, code } = (cause ?? {}) as { condition?: unknown; code?: unknown }
+  if (code === MESSAGE_TOO_BIG) return 'policy-violation'
+  return typeof condition === 'string' ? condition : undefined
 }
 
 function isQuestion({ name, attrs }: Element): boolean {

@@ -18,8 +18,9 @@ export type Script = {
   sasl?(step: Element, say: (text: string) => void): void
   /** XML beside the features of who has signed in. */
   features?: string
-  /** Ends the stream of who sends more in one frame. */
+  /** Ends the stream of who sends more in one frame, by a stream error unless told. */
   maxFrameBytes?: number
+  endsBy?: 'stream error' | 'close code' | 'silence'
 }
 
 export class ScriptedService {
@@ -59,6 +60,11 @@ export class ScriptedService {
     await new Promise((resolve) => this.server.close(resolve))
   }
 
+  /** Says this to all who are signed in or signing in. */
+  say(text: string): void {
+    for (const socket of this.server.clients) socket.send(text)
+  }
+
   private serve(socket: ServerSocket): void {
     const user: User = { signedIn: false, jid: '', kept: undefined }
     socket.on('error', () => {})
@@ -67,8 +73,10 @@ export class ScriptedService {
       const { maxFrameBytes = Number.POSITIVE_INFINITY } = this.script
       this.heard.push(text)
       if (text.length > maxFrameBytes) {
-        socket.send(STANZA_TOO_BIG)
-        socket.close()
+        const { endsBy = 'stream error' } = this.script
+        if (endsBy === 'stream error') socket.send(STANZA_TOO_BIG)
+        if (endsBy === 'close code') socket.close(1009)
+        else socket.close()
       } else this.handle(parseXml(text) as Element, user, (answer) => socket.send(answer))
     })
   }
