@@ -74,7 +74,33 @@ test('a page without WebCrypto uses PLAIN, and says what it lacks where that is 
   expect(both.heard.some((text) => text.includes('mechanism="PLAIN"'))).toBe(true)
   const scramOnly = await serviceWith(SASL, undefined, ['SCRAM-SHA-256'])
   const attempt = newSession(scramOnly.url, account).start()
-  await expect(attempt).rejects.toMatchObject({ code: 'no-way-in' })
+  await expect(attempt).rejects.toMatchObject({ code: 'no-way-in', message: expect.stringContaining('SCRAM') })
+})
+
+test('a service that sends us to another host is not followed there with a password', async () => {
+  const other = await serviceWith(SASL, undefined, ['PLAIN'])
+  const { host } = new URL(other.url)
+  const service = await serviceWith(SASL, undefined, ['PLAIN'])
+  service.script.sasl = (_step, say) => {
+    const error = `<see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>${host}</see-other-host>`
+    say(`<stream:error xmlns:stream='http://etherx.jabber.org/streams'>${error}</stream:error>`)
+    service.hangUp()
+  }
+  const session = newSession(service.url, { jid: 'juliet@localhost', password: PASSWORD })
+  for (let count = 0; count < 3; count++) {
+    const expected = { code: 'server-unreachable', message: expect.stringContaining('see-other-host') }
+    await expect(session.start()).rejects.toMatchObject(expected)
+  }
+  expect(other.heard).toEqual([])
+})
+
+test('a service that lets nobody in for now is said to do so, and not to be none', async () => {
+  const service = await serviceWith(SASL, undefined, ['PLAIN'])
+  service.script.sasl = (_step, say) =>
+    say(`<failure xmlns='${SASL.ns}'><temporary-auth-failure xmlns='${SASL.ns}'/></failure>`)
+  const session = newSession(service.url, { jid: 'juliet@localhost', password: PASSWORD })
+  const expected = { code: 'server-unreachable', message: expect.stringContaining('temporary-auth-failure') }
+  await expect(session.start()).rejects.toMatchObject(expected)
 })
 
 type Framing = (typeof FRAMINGS)[number]

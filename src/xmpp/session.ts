@@ -286,7 +286,7 @@ export class XmppSession implements Stanzas {
     if (phase.name === 'connecting') this.location?.failed()
     if (this.starting !== undefined) {
       this.enter({ name: 'ended', reason: error.message })
-      void this.refuseStart(this.starting, error)
+      void this.refuseStart(this.starting, error, condition)
       this.starting = undefined
       return
     }
@@ -308,8 +308,9 @@ export class XmppSession implements Stanzas {
     } else this.retryLater(error.message)
   }
 
-  private async refuseStart(starting: Starting, error: OvertureError): Promise<void> {
-    const url = error.code === 'server-unreachable' ? this.location?.url : undefined
+  private async refuseStart(starting: Starting, error: OvertureError, condition?: string): Promise<void> {
+    const isSilent = error.code === 'server-unreachable' && condition === undefined
+    const url = isSilent ? this.location?.url : undefined
     const speaksHttp = url !== undefined && (await answersHttp(url))
     const why = 'it answers, but opens no WebSocket for XMPP'
     starting.reject(speaksHttp ? OvertureError.notXmpp(url, why) : error)

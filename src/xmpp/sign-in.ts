@@ -48,13 +48,19 @@ export class SignIn {
     this.options = options
   }
 
+  /** What is wrong where service and page have no mechanism in common. */
+  get noWayIn(): OvertureError {
+    const { domain, username } = this.options.address
+    return username === undefined ? OvertureError.noWayIn(domain) : OvertureError.noPasswordAccepted(domain)
+  }
+
   /** Resolves when we are in; rejects with an OvertureError, or a StanzaError that says nothing about our account. */
   async through(door: Door): Promise<void> {
     const { address, password } = this.options
     if (address.username !== undefined) return this.withAccount(door, address.username, password ?? '')
     if (door.mechanisms.includes('ANONYMOUS')) return door.authenticate('ANONYMOUS')
     const mechanism = passwordMechanism(door)
-    if (mechanism === undefined) throw OvertureError.noWayIn(address.domain)
+    if (mechanism === undefined) throw this.noWayIn
     const kept = await this.keptAccount()
     if (kept !== undefined && (await accepts(door, mechanism, kept))) return
     const made = await this.makeAccount(door)
@@ -66,7 +72,7 @@ export class SignIn {
   private async withAccount(door: Door, username: string, password: string): Promise<void> {
     const { domain } = this.options.address
     const mechanism = passwordMechanism(door)
-    if (mechanism === undefined) throw OvertureError.noPasswordAccepted(domain)
+    if (mechanism === undefined) throw this.noWayIn
     if (await accepts(door, mechanism, { username, password })) return
     throw OvertureError.wrongPassword(`${username}@${domain}`)
   }

@@ -207,8 +207,10 @@ export class Stream {
     })
     client.on('error', (error) => this.end(error))
     client.on('disconnect', ({ event, reason }: { event?: unknown; reason?: unknown }) => this.end(event ?? reason))
+    const guarded = client as unknown as { _onData(data: unknown): void; _onSeeOtherHost(error: unknown): void }
+    // The library would go to any host that it is sent to, sign in there, and stay when this stream has ended.
+    guarded._onSeeOtherHost = (error) => this.end(error)
     // What the library throws at bytes that are no XML would otherwise leave through the socket's event.
-    const guarded = client as unknown as { _onData(data: unknown): void }
     const onData = guarded._onData.bind(client)
     guarded._onData = (data) => {
       try {
@@ -267,7 +269,7 @@ export class Stream {
     const { url, domain } = this.options
     if (cause instanceof OvertureError) return cause
     const { name } = (cause ?? {}) as { name?: string }
-    if (name === 'SASLError' && condition?.startsWith(SASL_CONDITIONS_OF_LIBRARY)) return OvertureError.noWayIn(domain)
+    if (name === 'SASLError' && condition?.startsWith(SASL_CONDITIONS_OF_LIBRARY)) return this.options.signIn.noWayIn
     if (condition === 'host-unknown') return OvertureError.unknownDomain(url, domain)
     if (condition !== undefined) return OvertureError.serverRefused(url, condition)
     if (name === 'XMLError') return OvertureError.notXmpp(url, 'it sends what is not XML')

@@ -60,6 +60,11 @@ export class ScriptedService {
     await new Promise((resolve) => this.server.close(resolve))
   }
 
+  /** Closes every connection, and goes on. */
+  hangUp(): void {
+    for (const socket of this.server.clients) socket.close()
+  }
+
   /** Says this to all who are signed in or signing in. */
   say(text: string): void {
     for (const socket of this.server.clients) socket.send(text)
