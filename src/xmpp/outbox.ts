@@ -30,6 +30,8 @@ export class Outbox {
   private cancelPump: (() => void) | undefined
   private announcedBytes = MAX_STANZA_BYTES
   private isCautious = false
+  /** The largest that has gone out since anything has come in. */
+  private unheardBytes = 0
 
   constructor(clock: Clock, sink: () => Sink | undefined) {
     this.clock = clock
@@ -50,6 +52,15 @@ export class Outbox {
   /** The service has ended a stream for what was sent on it: from now on nothing goes out that it need not take. */
   beCautious(): void {
     this.isCautious = true
+  }
+
+  heard(): void {
+    this.unheardBytes = 0
+  }
+
+  /** Whether the service has said nothing more since it was sent a stanza that it need not take. */
+  get isSuspect(): boolean {
+    return this.unheardBytes > GUARANTEED_STANZA_BYTES
   }
 
   /** Sends or queues; returns why it does neither. */
@@ -78,7 +89,10 @@ export class Outbox {
     if (!sink.congested) {
       for (const { stanza, bytes, wanted, refused } of this.pacer.take(this.clock.now())) {
         if (bytes > this.maxStanzaBytes) refused(this.refusal(bytes))
-        else if (wanted()) sink.send(stanza)
+        else if (wanted()) {
+          this.unheardBytes = Math.max(this.unheardBytes, bytes)
+          sink.send(stanza)
+        }
       }
     }
     const { deadline } = this.pacer

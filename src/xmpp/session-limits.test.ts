@@ -51,8 +51,8 @@ describe('session: what a service says that it takes', () => {
 })
 
 describe('session: a service that ends the stream over a stanza', () => {
-  test.each(['stream error', 'close code'] as const)(
-    'it is not sent again, where the end is a %s, nor is another of the kind',
+  test.each(['stream error', 'close code', 'silence'] as const)(
+    'it is not sent again, where the end is by %s, nor is another of the kind',
     async (endsBy) => {
       const { service, session } = await signedIn({ maxFrameBytes: 20_000, endsBy })
       const before = session.jid
@@ -65,8 +65,8 @@ describe('session: a service that ends the stream over a stanza', () => {
     },
   )
 
-  test('where it does not say why, the binding is given up after a few times, and the stanza with it', async () => {
-    const { service, session } = await signedIn({ maxFrameBytes: 20_000, endsBy: 'silence' })
+  test('where it talks of something else meanwhile, the binding is given up after a few times, and the stanza with it', async () => {
+    const { service, session } = await signedIn({ maxFrameBytes: 20_000, endsBy: 'small talk' })
     await expect(ask(session, 50_000)).rejects.toMatchObject({ condition: 'disconnected' })
     await vi.waitFor(() => expect(session.state.name).toBe('online'), 10_000)
     await ask(session, 9_000)

@@ -13,7 +13,6 @@
  */
 import { OvertureError } from '../overture-error.ts'
 import { type Clock, type IqHandler, StanzaError, type Stanzas } from '../ports.ts'
-import { Audience } from './audience.ts'
 import { Backoff, type BackoffLimits } from './backoff.ts'
 import { errorElement, IqAnswers } from './iq-answers.ts'
 import { Keepalive } from './keepalive.ts'
@@ -22,6 +21,7 @@ import { realClock } from './real-clock.ts'
 import { Requests } from './requests.ts'
 import { answersHttp, readServiceAddress, type ServiceAddress } from './service-address.ts'
 import { ServiceLocation } from './service-discovery.ts'
+import { SessionAudiences } from './session-audiences.ts'
 import type { SessionOptions, SessionState } from './session-options.ts'
 import { SignIn } from './sign-in.ts'
 import { type Element, xml } from './stanza.ts'
@@ -55,13 +55,7 @@ export class XmppSession implements Stanzas {
   private readonly backoff: Backoff
   private readonly idPrefix: string
   private readonly keepalive: Keepalive
-  private readonly listeners = {
-    state: this.newAudience<[state: SessionState]>(),
-    online: this.newAudience<[jid: string]>(),
-    offline: this.newAudience<[]>(),
-    presence: this.newAudience<[presence: Element]>(),
-    message: this.newAudience<[message: Element]>(),
-  }
+  private readonly listeners = new SessionAudiences((error) => this.fault('listener-failed', error))
   private address: ServiceAddress | undefined
   private location: ServiceLocation | undefined
   private phase: Phase = { name: 'ended', reason: 'not started' }
@@ -240,7 +234,10 @@ export class XmppSession implements Stanzas {
         this.outbox.limit(maxStanzaBytes)
         this.keepalive.limit(idleMs)
       },
-      heard: () => this.keepalive.heard(),
+      heard: () => {
+        this.keepalive.heard()
+        this.outbox.heard()
+      },
       said: () => this.keepalive.said(),
       stanza: (stanza) => this.handleStanza(stanza),
       asked: (iq, child) => this.handleQuestion(iq, child),
@@ -294,8 +291,8 @@ export class XmppSession implements Stanzas {
       const wasStable = this.clock.now() - phase.sinceMs >= STABLE_MS
       this.shortStreams = wasStable ? 0 : this.shortStreams + 1
       if (wasStable) this.backoff.reset()
-      // Whoever resumes sends again what may have been too much.
-      const wasTooMuch = condition === 'policy-violation'
+      // Whoever resumes sends again what was too much. A service may reset the connection before it can say so.
+      const wasTooMuch = condition === 'policy-violation' || this.outbox.isSuspect
       if (wasTooMuch) this.outbox.beCautious()
       const mayResume = !wasTooMuch && this.shortStreams <= MAX_SHORT_STREAMS
       if (binding !== undefined) this.suspendBinding(binding, mayResume ? stream?.resumption : undefined)
@@ -371,23 +368,17 @@ export class XmppSession implements Stanzas {
   /** Answers go out at once: somebody's request runs out of time. Our own requests make up for them. */
   private handleQuestion(iq: Element, child: Element): Element | undefined {
     const from: string = iq.attrs.from ?? this.jid?.split('/')[0] ?? this.domain
-    const answer = this.answers.answer(iq, child, from, (error) => {
-      this.drop('iq-handler-failed')
-      console.error(error)
-    })
+    const answer = this.answers.answer(iq, child, from, (error) => this.fault('iq-handler-failed', error))
     const refusal = answer && this.outbox.spend(answer)
     if (refusal === undefined) return answer
     this.drop('answer-too-large')
     return errorElement(refusal.condition)
   }
 
-  // ------------------------------------------------------------------------------------------ listeners
-
-  private newAudience<Args extends unknown[]>(): Audience<Args> {
-    return new Audience((error) => {
-      this.drop('listener-failed')
-      console.error(error)
-    })
+  /** Somebody else's, which must not end the stream. */
+  private fault(reason: string, error: unknown): void {
+    this.drop(reason)
+    console.error(error)
   }
 
   private drop(reason: string): void {

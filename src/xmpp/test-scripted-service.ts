@@ -20,7 +20,7 @@ export type Script = {
   features?: string
   /** Ends the stream of who sends more in one frame, by a stream error unless told. */
   maxFrameBytes?: number
-  endsBy?: 'stream error' | 'close code' | 'silence'
+  endsBy?: 'stream error' | 'close code' | 'silence' | 'small talk'
 }
 
 export class ScriptedService {
@@ -80,6 +80,7 @@ export class ScriptedService {
       if (text.length > maxFrameBytes) {
         const { endsBy = 'stream error' } = this.script
         if (endsBy === 'stream error') socket.send(STANZA_TOO_BIG)
+        if (endsBy === 'small talk') socket.send(`<message xmlns='jabber:client'/>`)
         if (endsBy === 'close code') socket.close(1009)
         else socket.close()
       } else this.handle(parseXml(text) as Element, user, (answer) => socket.send(answer))
