@@ -118,13 +118,20 @@ auth_method: [internal]
 s2s_use_starttls: false
 outgoing_s2s_families: [ipv4]
 listen:
-  - { port: ${port}, ip: "${domain}", module: ejabberd_http, request_handlers: { /xmpp-websocket: ejabberd_http_ws } }
+  - port: ${port}
+    ip: "${domain}"
+    module: ejabberd_http
+    request_handlers:
+      /xmpp-websocket: ejabberd_http_ws
+      /.well-known/host-meta: mod_host_meta
+      /.well-known/host-meta.json: mod_host_meta
   - { port: ${S2S_PORT}, ip: "${domain}", module: ejabberd_s2s_in }
 shaper_rules: { max_user_sessions: infinity, c2s_shaper: none, s2s_shaper: none }
 registration_timeout: infinity
 websocket_origin: []
 modules:
   mod_disco: {}
+  mod_host_meta: { bosh_service_url: undefined, websocket_url: "ws://@HOST@:${port}/xmpp-websocket" }
   mod_ping: {}
   mod_roster: {}
   mod_s2s_dialback: {}

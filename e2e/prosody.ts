@@ -38,6 +38,10 @@ export type ProsodyOptions = {
   tellingBy?: 'old-extdisco' | 'jingle-info'
   /** Reads 10 kB/s of each user and no more, as servers do that others run (mod_limits with its defaults). */
   throttled?: boolean
+  /** What it keeps passwords as, and so the one kind of SCRAM that it offers; SHA-1 unless told, as it is shipped. */
+  passwordHash?: 'SHA-1' | 'SHA-256'
+  /** The largest stanza that it takes; 262 144 unless told, as it is shipped. */
+  maxStanzaBytes?: number
 }
 
 export async function startProsody(options: ProsodyOptions = {}): Promise<Prosody> {
@@ -83,7 +87,17 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
 type Configuration = ProsodyOptions & { folder: string; logFile: string; host: string; port: number }
 
 /** Without smacks_hibernation_time a vanished tab would stay available for ten minutes. */
-function configuration({ folder, logFile, host, port, turn, tellingBy, throttled }: Configuration): string {
+function configuration({
+  folder,
+  logFile,
+  host,
+  port,
+  turn,
+  tellingBy,
+  throttled,
+  passwordHash = 'SHA-1',
+  maxStanzaBytes = 262_144,
+}: Configuration): string {
   const modules = tellingBy ? [tellingBy] : turn ? ['external_services', 'turn_external'] : ['external_services']
   if (throttled) modules.push('limits')
   return `
@@ -104,11 +118,13 @@ http_default_host = "${DOMAIN}"
 modules_enabled = { "roster"; "saslauth"; "disco"; "posix"; "ping"; "register"; "websocket"; "smacks"; "${modules.join('"; "')}" }
 modules_disabled = { "s2s"; "tls" }
 c2s_require_encryption = false
+c2s_stanza_size_limit = ${maxStanzaBytes}
 consider_websocket_secure = true
 cross_domain_websocket = true
 smacks_hibernation_time = 5
 storage = "internal"
 authentication = "internal_hashed"
+password_hash = "${passwordHash}"
 ${turn ? turnSettings(turn) : ''}
 VirtualHost "${DOMAIN}"
   allow_registration = true

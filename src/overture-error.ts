@@ -3,9 +3,11 @@ export type ErrorCode =
   | 'bad-link'
   | 'bad-namespace'
   | 'bad-service'
+  | 'service-not-found'
   | 'server-unreachable'
   | 'not-xmpp'
   | 'wrong-password'
+  | 'service-unproven'
   | 'no-way-in'
   | 'registration-refused'
   | 'not-connected'
@@ -36,7 +38,7 @@ export class OvertureError extends Error {
   static badService(service: string) {
     return new OvertureError(
       'bad-service',
-      `“${service}” is not the address of an XMPP service. It should look like wss://example.org/xmpp-websocket.`,
+      `“${service}” is not the address of an XMPP service. It should look like wss://example.org/xmpp-websocket, or be a domain such as example.org.`,
       false,
     )
   }
@@ -59,6 +61,13 @@ export class OvertureError extends Error {
       'bad-service',
       `The XMPP service at ${service} does not serve the domain ${domain}. Give the domain that belongs to it.`,
       false,
+    )
+  }
+  static serviceNotFound(host: string, why: string) {
+    return new OvertureError(
+      'service-not-found',
+      `${host} does not say where a page reaches its XMPP service (${why}). Give that address instead (wss://…), or ask its operator to add it to /.well-known/host-meta.json there, readable from any page (XEP-0156).`,
+      true,
     )
   }
   static serverUnreachable(service: string) {
@@ -96,10 +105,17 @@ export class OvertureError extends Error {
       false,
     )
   }
-  static noPlainPassword(domain: string) {
+  static noPasswordAccepted(domain: string) {
     return new OvertureError(
       'no-way-in',
-      `${domain} does not take passwords in the one way that a page can offer them (SASL PLAIN). Ask its operator, or use another service.`,
+      `${domain} takes passwords in no way that this page has: SCRAM, which pages have over https or on localhost, or PLAIN. Ask its operator, or use another service.`,
+      false,
+    )
+  }
+  static unprovenService(domain: string, why: string) {
+    return new OvertureError(
+      'service-unproven',
+      `What answers for ${domain} has not proved that it knows your password (${why}). It may be somebody else: do not go on before its operator has explained it.`,
       false,
     )
   }

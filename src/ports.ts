@@ -219,6 +219,8 @@ export interface Stanzas {
   readonly jid: string | undefined
   /** The domain signed in to. */
   readonly domain: string
+  /** The largest stanza that the service takes, in bytes of XML. A larger request fails with `policy-violation`. */
+  readonly maxStanzaBytes: number
   /** Calls back at once if online, and at each new binding (not at a resumption). Returns what stops it. */
   onOnline(listener: (jid: string) => void): () => void
   /** The binding is gone: those who knew our full JID cannot reach us at it. Returns what stops it. */

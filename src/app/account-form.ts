@@ -41,8 +41,8 @@ export class AccountForm extends LitElement {
       <form @submit=${this.#submit} novalidate>
         <wa-input
           name="service"
-          label="Service address"
-          placeholder="wss://example.org/xmpp-websocket"
+          label="Service"
+          placeholder="example.org or wss://example.org/xmpp-websocket"
           autocapitalize="off"
           autocomplete="url"
           data-testid="account-service"
@@ -90,7 +90,8 @@ export class AccountForm extends LitElement {
 }
 
 function problemWith(service: string, jid: string, password: string): string | undefined {
-  if (!isService(service)) return 'The service address should look like wss://example.org/xmpp-websocket.'
+  if (!isService(service))
+    return 'The service should be a domain such as example.org, or look like wss://example.org/xmpp-websocket.'
   if (!/^[^@\s/]+@[^@\s/]+$/.test(jid)) return 'Your address should look like you@example.org.'
   if (password === '') return 'Enter your password.'
   return undefined

@@ -20,6 +20,10 @@ test('a configured service is taken with its domain, or without one', () => {
   expect(readServiceConfig({ service: 'wss://a.example/ws' }, page)).toEqual({ service: 'wss://a.example/ws' })
 })
 
+test.each(['example.org', 'localhost:5280'])('%s may be the service', (service) => {
+  expect(readServiceConfig({ service }, page)).toEqual({ service })
+})
+
 test('a config that makes no sense counts as none', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {

@@ -7,7 +7,7 @@ export type ServiceConfig = { service: string; domain?: string }
 const DEFAULT_PATH = '/xmpp-websocket'
 const DEFAULT_DOMAIN = 'localhost'
 
-/** What `config.json` may hold: `{}`, or `service` and perhaps `domain`. Anything unusable counts as absent. */
+/** What `config.json` may hold: `{}`, or `service` (a URL or a domain) and perhaps `domain`. Anything unusable counts as absent. */
 export function readServiceConfig(value: unknown, page: { protocol: string; host: string }): ServiceConfig {
   const { service, domain } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>
   if (typeof service !== 'string' || !isService(service)) {

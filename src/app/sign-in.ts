@@ -169,7 +169,7 @@ export class SignIn extends LitElement {
 }
 
 function hostOf(service: string): string {
-  return URL.canParse(service) ? new URL(service).host : service
+  return /^wss?:/.test(service) && URL.canParse(service) ? new URL(service).host : service
 }
 
 customElements.define('sign-in', SignIn)

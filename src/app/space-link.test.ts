@@ -90,6 +90,19 @@ test.each([
   expect((error as OvertureError).message).toContain(why)
 })
 
+test.each(['example.org', 'bücher.example', 'localhost', 'localhost:5280', '127.0.0.1:5280', 'wss://example.org/ws'])(
+  'a link may carry the service %s',
+  (service) => {
+    const link = { namespace: 'chess', secret: 'a', service }
+    expect(parseSpaceLink(encodeSpaceLink(link))).toEqual(link)
+  },
+)
+
+test.each(['example.org:443', 'example.org/ws', 'localhost:', 'localhost:5280/ws', '-example.org'])(
+  'no link may carry the service %s',
+  (service) => expect(isService(service)).toBe(false),
+)
+
 test('a name that no link may carry is refused when the link is made', () => {
   expect(() => encodeSpaceLink({ namespace: ' ', secret: 'a' })).toThrow('empty')
 })

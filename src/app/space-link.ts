@@ -125,10 +125,10 @@ export function whatIsWrongWithName(name: string): string | undefined {
   return undefined
 }
 
-/** A WebSocket URL without credentials, or a bare domain to look the service up at (XEP-0156). */
+/** A WebSocket URL without credentials, or a domain to look the service up at (XEP-0156); on this machine with a port. */
 export function isService(text: string): boolean {
   if (text.length > MAX_SERVICE_LENGTH) return false
-  if (isDomain(text)) return true
+  if (isDomain(text) || /^(localhost|127(\.\d{1,3}){3}):\d{1,5}$/.test(text)) return true
   if (!/^wss?:\/\//.test(text) || !isPlainText(text, MAX_SERVICE_LENGTH) || /\s/.test(text)) return false
   if (!URL.canParse(text)) return false
   const url = new URL(text)

@@ -24,7 +24,7 @@ export type JoinOptions = {
   secret?: string
   /** Without it only tabs of this browser are met. */
   xmpp?: {
-    /** `wss://…` or, on this machine, `ws://…`. */
+    /** `wss://…` or, on this machine, `ws://…`; or a domain that says where its service is (XEP-0156). */
     service: string
     /** The XMPP domain, where it is not the service's host. */
     domain?: string

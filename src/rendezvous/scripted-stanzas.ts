@@ -6,6 +6,7 @@ export type Asked = { type: 'get' | 'set'; to: string | undefined; child: Elemen
 
 export class ScriptedStanzas implements Stanzas {
   readonly domain = 'example.org'
+  readonly maxStanzaBytes = 200_000
   jid: string | undefined
   readonly sent: Element[] = []
   readonly asked: Asked[] = []

@@ -2,7 +2,7 @@
  * Frame stream: how do whole frames travel over pieces of another size? The sending half packs frames behind their
  * lengths and gives out pieces; the receiving half joins pieces and gives out frames.
  */
-import { LENGTH_BYTES, MAX_PAYLOAD_BYTES } from './relay-xml.ts'
+import { LENGTH_BYTES } from './relay-xml.ts'
 
 export class FramePacker {
   /** Packed frames that have not left, oldest first; the first may be partly gone. */
@@ -19,8 +19,8 @@ export class FramePacker {
   }
 
   /** As much as one piece takes. */
-  shift(): Uint8Array {
-    const piece = new Uint8Array(Math.min(this.byteLength, MAX_PAYLOAD_BYTES))
+  shift(maxBytes: number): Uint8Array {
+    const piece = new Uint8Array(Math.min(this.byteLength, maxBytes))
     for (let at = 0; at < piece.byteLength; ) {
       const first = this.waiting[0]
       if (first === undefined) throw new Error('The bytes that wait are miscounted.')

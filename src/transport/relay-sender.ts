@@ -15,7 +15,7 @@ import { type Clock, StanzaError } from '../ports.ts'
 import { FramePacker } from './frame-stream.ts'
 import type { PacedSender, RelayPace } from './relay-pace.ts'
 import { relayRefusal } from './relay-refusal.ts'
-import { MAX_PAYLOAD_BYTES, type RelayPiece } from './relay-xml.ts'
+import type { RelayPiece } from './relay-xml.ts'
 
 export const WINDOW_PIECES = 4 // A guess: enough to fill a round trip, few enough to stay a guest.
 /** Guesses: the first is less than a link is given to answer a ping, all are many times what a throttled answer takes. */
@@ -29,6 +29,8 @@ const REFUSED_MS = [1_000, 2_000, 4_000] as const // A guess: then it is not a p
 export interface RelaySenderKeeper {
   readonly clock: Clock
   readonly pace: RelayPace
+  /** How much a piece to this JID may carry at the moment. */
+  maxPayloadBytes(jid: string): number
   request(jid: string, piece: RelayPiece, timeoutMs: number): Promise<unknown>
   drop(reason: string): void
 }
@@ -100,7 +102,7 @@ export class RelaySender implements PacedSender {
       return
     }
     while (!this.windowIsFull && (this.packer.byteLength > 0 || last)) {
-      const close = last && this.packer.byteLength <= MAX_PAYLOAD_BYTES
+      const close = last && this.packer.byteLength <= this.keeper.maxPayloadBytes(this.facts.jid)
       this.launch(close)
       this.ended = close
       if (close) return
@@ -132,8 +134,8 @@ export class RelaySender implements PacedSender {
   }
 
   private launch(close: boolean): void {
-    const { sid, bulk } = this.facts
-    const payload = this.packer.shift()
+    const { jid, sid, bulk } = this.facts
+    const payload = this.packer.shift(this.keeper.maxPayloadBytes(jid))
     const piece = { sid, seq: this.nextSeq, payload, bulk, close }
     this.nextSeq += 1
     this.flyingBytes += payload.byteLength

@@ -14,9 +14,21 @@ export const RELAY_XMLNS = 'urn:overture:relay:0'
 export const MAX_PAYLOAD_BYTES = 4_096 // XEP-0047 §2.1 recommends this block size; a service's pace suffers from more.
 export const LENGTH_BYTES = 4
 
+/** A guess: where a stanza takes less, so small pieces would carry little but their envelopes; they are refused instead. */
+const MIN_PAYLOAD_BYTES = 64
+/** An IQ with an empty piece, JID left out: 194 bytes (measured), and some. */
+const ENVELOPE_BYTES = 256
+const MAX_ESCAPED_BYTES = 6 // `&quot;`, or three bytes of UTF-8.
+
 const MAX_BASE64_LENGTH = Math.ceil(MAX_PAYLOAD_BYTES / 3) * 4
 
 export type RelayPiece = { sid: string; seq: number; payload: Uint8Array; bulk: boolean; close: boolean }
+
+/** How much a piece to this JID may carry, so that its stanza is no larger than the service takes. */
+export function payloadLimit(maxStanzaBytes: number, jid: string): number {
+  const room = maxStanzaBytes - ENVELOPE_BYTES - MAX_ESCAPED_BYTES * jid.length
+  return Math.max(MIN_PAYLOAD_BYTES, Math.min(MAX_PAYLOAD_BYTES, 3 * Math.floor(room / 4)))
+}
 
 export function writePiece({ sid, seq, payload, bulk, close }: RelayPiece): Element {
   const text = btoa(String.fromCharCode(...payload))

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { MAX_FRAME_BYTES } from '../ports.ts'
-import { Element } from '../xmpp/stanza.ts'
+import { Element, xml } from '../xmpp/stanza.ts'
 import type { StanzaExchange } from '../xmpp/stanza-exchange.ts'
 import { FrameJoiner, FramePacker } from './frame-stream.ts'
-import { MAX_PAYLOAD_BYTES, RELAY_XMLNS, readPiece, writePiece } from './relay-xml.ts'
+import { MAX_PAYLOAD_BYTES, payloadLimit, RELAY_XMLNS, readPiece, writePiece } from './relay-xml.ts'
 import { A, B, framed, record, TestRelays, TO_B } from './test-relays.ts'
 
 const MAX_STANZA_CHARACTERS = 6_000
@@ -57,6 +57,24 @@ describe('a relay channel', () => {
     expect(far.frames.at(-1)?.byteLength).toBe(MAX_FRAME_BYTES)
     expect(Math.max(...relays.pieces.map(({ payload }) => payload.byteLength))).toBe(MAX_PAYLOAD_BYTES)
     expect(Math.max(...exchange.iqs.map(({ child }) => child.toString().length))).toBeLessThan(MAX_STANZA_CHARACTERS)
+  })
+
+  it('cuts its pieces to what the service takes in one stanza, also when that changes', async () => {
+    const { near, b, far } = await dialled()
+    const session = exchange.find(A)
+    if (session === undefined) throw new Error('A has left.')
+    for (const maxStanzaBytes of [1_500, 3_000, 1_000]) {
+      session.maxStanzaBytes = maxStanzaBytes
+      exchange.iqs.length = 0
+      const frame = Uint8Array.from({ length: 10_000 }, (_, index) => index % 251)
+      near.channel.send(frame)
+      near.channel.send(frame, true)
+      await vi.advanceTimersByTimeAsync(5_000)
+      expect(far.frames.slice(-2)).toEqual([frame, frame])
+      const sizes = exchange.iqs.map(({ child, to }) => iqOf(child, to).length)
+      expect(Math.max(...sizes)).toBeLessThanOrEqual(maxStanzaBytes)
+    }
+    expect(b.dropped.size).toBe(0)
   })
 
   it('has no more than four pieces on their way', async () => {
@@ -176,6 +194,21 @@ describe('a piece', () => {
     )
   })
 
+  it('fits into the largest stanza that its limit was reckoned from, whatever the JID', () => {
+    const letters = fc.constantFrom('a', '"', '&', '♥', '𝄞')
+    const jids = fc.array(letters, { maxLength: 120 }).map((text) => text.join(''))
+    fc.assert(
+      fc.property(jids, fc.integer({ min: 2_000, max: 20_000 }), (jid, maxStanzaBytes) => {
+        const payload = new Uint8Array(payloadLimit(maxStanzaBytes, jid))
+        const longest = { sid: 'f'.repeat(32), seq: 999_999_999_999_999, bulk: true, close: true }
+        const bytes = new TextEncoder().encode(iqOf(writePiece({ ...longest, payload }), jid)).length
+        expect(bytes).toBeLessThanOrEqual(maxStanzaBytes)
+        expect(payload.length).toBeLessThanOrEqual(MAX_PAYLOAD_BYTES)
+      }),
+    )
+    expect(payloadLimit(200_000, A)).toBe(MAX_PAYLOAD_BYTES)
+  })
+
   it('is read from nothing else, and nothing throws', () => {
     const attrs = fc.dictionary(fc.constantFrom('sid', 'seq', 'bulk', 'close', 'xmlns', '__proto__'), fc.string())
     fc.assert(
@@ -196,7 +229,7 @@ describe('a stream of frames', () => {
         const packer = new FramePacker()
         for (const frame of sent) packer.push(frame)
         const stream: number[] = []
-        while (packer.byteLength > 0) stream.push(...packer.shift())
+        while (packer.byteLength > 0) stream.push(...packer.shift(MAX_PAYLOAD_BYTES))
         const joiner = new FrameJoiner(9_000)
         const received: Uint8Array[] = []
         for (let at = 0; at < stream.length; ) {
@@ -231,4 +264,9 @@ async function dialled() {
   const [far] = arrived
   if (far === undefined) throw new Error('The channel did not arrive.')
   return { near, far, b }
+}
+
+/** As a session sends it. */
+function iqOf(child: Element, to: string): string {
+  return xml('iq', { xmlns: 'jabber:client', type: 'set', to, id: 'a'.repeat(24) }, child).toString()
 }

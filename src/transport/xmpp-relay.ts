@@ -7,7 +7,7 @@ import { type Channel, type Clock, type Random, StanzaError, type Stanzas, type 
 import type { Element } from '../xmpp/stanza.ts'
 import { RelayChannel, type RelayChannelKeeper } from './relay-channel.ts'
 import { RelayPace } from './relay-pace.ts'
-import { RELAY_XMLNS, type RelayPiece, readPiece, writePiece } from './relay-xml.ts'
+import { payloadLimit, RELAY_XMLNS, type RelayPiece, readPiece, writePiece } from './relay-xml.ts'
 
 const MAX_CHANNELS = 256 // A guess: far more links than a relay's pace feeds.
 const MAX_CHANNELS_PER_JID = 8 // A guess: attempts of both sides and channels that are closing.
@@ -64,6 +64,10 @@ export class XmppRelay implements Transport, RelayChannelKeeper {
     this.incoming = undefined
     for (const channel of [...this.channels.values()]) channel.close('gone')
     this.stopWhenDone()
+  }
+
+  maxPayloadBytes(jid: string): number {
+    return payloadLimit(this.stanzas.maxStanzaBytes, jid)
   }
 
   request(jid: string, piece: RelayPiece, timeoutMs: number): Promise<unknown> {

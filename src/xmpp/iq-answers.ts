@@ -67,7 +67,7 @@ const ERROR_TYPES: Record<string, string> = {
   'unexpected-request': 'wait',
 }
 
-function errorElement(condition: string, application?: Element): Element {
+export function errorElement(condition: string, application?: Element): Element {
   const type = ERROR_TYPES[condition] ?? 'cancel'
   return xml('error', { type }, xml(condition, { xmlns: STANZA_ERRORS_NS }), ...(application ? [application] : []))
 }

@@ -2,9 +2,12 @@
 import { type Clock, StanzaError } from '../ports.ts'
 import { Pacer } from './pacer.ts'
 import type { Element } from './stanza.ts'
+import { GUARANTEED_STANZA_BYTES } from './stream-limits.ts'
 
 export const MAX_STANZA_BYTES = 200_000 // Prosody ends the stream at 262 144 (measured); the service adds addresses.
 
+const FRAMING_BYTES = ' xmlns="jabber:client"'.length // RFC 7395 §3.3.3; not part of what we are given.
+const ANSWER_BYTES = 256 // A guess: the IQ around an answer, with the JID of who has asked.
 const CONGESTION_POLL_MS = 100 // Browsers have no event for a drained WebSocket.
 
 export type Outgoing = {
@@ -13,6 +16,8 @@ export type Outgoing = {
   wanted: () => boolean
   /** Goes when nothing else waits. */
   bulk?: boolean
+  /** It has waited, and the service takes no more stanzas of its size. */
+  refused: (why: StanzaError) => void
 }
 
 /** Where stanzas go; undefined while there is no stream to take them. */
@@ -21,8 +26,12 @@ export type Sink = { readonly congested: boolean; send(stanza: Element): void }
 export class Outbox {
   private readonly clock: Clock
   private readonly sink: () => Sink | undefined
-  private readonly pacer: Pacer<Outgoing>
+  private readonly pacer: Pacer<Outgoing & { bytes: number }>
   private cancelPump: (() => void) | undefined
+  private announcedBytes = MAX_STANZA_BYTES
+  private isCautious = false
+  /** The largest that has gone out since anything has come in. */
+  private unheardBytes = 0
 
   constructor(clock: Clock, sink: () => Sink | undefined) {
     this.clock = clock
@@ -30,19 +39,45 @@ export class Outbox {
     this.pacer = new Pacer(clock.now())
   }
 
+  /** The largest stanza that goes out. */
+  get maxStanzaBytes(): number {
+    return this.isCautious ? Math.min(GUARANTEED_STANZA_BYTES, this.announcedBytes) : this.announcedBytes
+  }
+
+  /** What the service says that it takes in one stanza, if it says so. */
+  limit(bytes: number | undefined): void {
+    this.announcedBytes = Math.min(MAX_STANZA_BYTES, bytes ?? MAX_STANZA_BYTES)
+  }
+
+  /** The service has ended a stream for what was sent on it: from now on nothing goes out that it need not take. */
+  beCautious(): void {
+    this.isCautious = true
+  }
+
+  heard(): void {
+    this.unheardBytes = 0
+  }
+
+  /** Whether the service has said nothing more since it was sent a stanza that it need not take. */
+  get isSuspect(): boolean {
+    return this.unheardBytes > GUARANTEED_STANZA_BYTES
+  }
+
   /** Sends or queues; returns why it does neither. */
   offer(outgoing: Outgoing): StanzaError | undefined {
-    const bytes = byteLength(outgoing.stanza.toString())
-    if (bytes > MAX_STANZA_BYTES) return new StanzaError('policy-violation', `a stanza of ${bytes} bytes is too large`)
-    if (!this.pacer.offer(outgoing, bytes, outgoing.bulk))
+    const bytes = this.sizeOf(outgoing.stanza)
+    if (bytes > this.maxStanzaBytes) return this.refusal(bytes)
+    if (!this.pacer.offer({ ...outgoing, bytes }, bytes, outgoing.bulk))
       return new StanzaError('resource-constraint', 'too much waits to be sent')
     this.pump()
     return undefined
   }
 
-  /** Accounts for an answer, which went out past the queue. */
-  spend(bytes: number): void {
+  /** Accounts for an answer, which goes out past the queue; returns why it must not go out at all. */
+  spend(answer: Element): StanzaError | undefined {
+    const bytes = this.sizeOf(answer)
     this.pacer.spend(bytes, this.clock.now())
+    return bytes + ANSWER_BYTES > this.maxStanzaBytes ? this.refusal(bytes) : undefined
   }
 
   /** Sends what may go; to be called when a sink has appeared, too. */
@@ -52,7 +87,13 @@ export class Outbox {
     const sink = this.sink()
     if (sink === undefined || this.pacer.length === 0) return
     if (!sink.congested) {
-      for (const { stanza, wanted } of this.pacer.take(this.clock.now())) if (wanted()) sink.send(stanza)
+      for (const { stanza, bytes, wanted, refused } of this.pacer.take(this.clock.now())) {
+        if (bytes > this.maxStanzaBytes) refused(this.refusal(bytes))
+        else if (wanted()) {
+          this.unheardBytes = Math.max(this.unheardBytes, bytes)
+          sink.send(stanza)
+        }
+      }
     }
     const { deadline } = this.pacer
     if (deadline === undefined) return
@@ -65,8 +106,15 @@ export class Outbox {
     this.cancelPump = undefined
     this.pacer.clear()
   }
-}
 
-function byteLength(text: string): number {
-  return text.length * 3 <= MAX_STANZA_BYTES ? text.length : new TextEncoder().encode(text).length
+  private refusal(bytes: number): StanzaError {
+    return new StanzaError('policy-violation', `a stanza of ${bytes} bytes is too large, ${this.maxStanzaBytes} may be`)
+  }
+
+  private sizeOf(stanza: Element): number {
+    const text = stanza.toString()
+    // No letter takes more than three bytes, so that most stanzas need not be encoded to be let through.
+    const isSmall = 3 * text.length + FRAMING_BYTES <= this.maxStanzaBytes
+    return FRAMING_BYTES + (isSmall ? text.length : new TextEncoder().encode(text).length)
+  }
 }

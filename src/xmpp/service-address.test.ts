@@ -4,7 +4,12 @@ import { readServiceAddress } from './service-address.ts'
 describe('service address', () => {
   test.each([
     '',
-    'example.org',
+    'example.org/',
+    'example.org:443',
+    'exa mple.org',
+    'me@example.org',
+    'localhost:port',
+    'localhost:99999',
     'http://example.org/',
     'wss://',
     'ws://exa mple.org',
@@ -19,9 +24,19 @@ describe('service address', () => {
     ['ws://127.0.0.1:5280/', 'localhost'],
     ['ws://[::1]:5280/', 'localhost'],
     ['wss://Example.ORG/', 'example.org'],
+    ['Example.org', 'example.org'],
+    ['bücher.example', 'bücher.example'],
+    ['localhost:5280', 'localhost'],
+    ['127.0.0.1:5280', 'localhost'],
   ])('%s is taken to serve %s unless told', (service, domain) => {
     expect(readServiceAddress({ service }).domain).toBe(domain)
     expect(readServiceAddress({ service, domain: 'told.org' }).domain).toBe('told.org')
+  })
+
+  test('a domain has to be asked for the address, a URL is one', () => {
+    expect(readServiceAddress({ service: 'example.org' })).toMatchObject({ url: undefined, host: 'example.org' })
+    expect(readServiceAddress({ service: 'localhost:5280' })).toMatchObject({ url: undefined, host: 'localhost:5280' })
+    expect(readServiceAddress({ service: 'wss://example.org/ws' })).toMatchObject({ url: 'wss://example.org/ws' })
   })
 
   test('an account says what the domain is', () => {
@@ -51,10 +66,14 @@ describe('service address', () => {
     },
   )
 
-  test.each(['wss://example.org/', 'ws://localhost:5280/', 'ws://127.0.0.1/', 'ws://[::1]/', 'ws://xmpp.localhost/'])(
-    'a password may go to %s',
-    (service) => {
-      expect(readServiceAddress({ service, jid: 'juliet@example.org' }).username).toBe('juliet')
-    },
-  )
+  test.each([
+    'wss://example.org/',
+    'ws://localhost:5280/',
+    'ws://127.0.0.1/',
+    'ws://[::1]/',
+    'ws://xmpp.localhost/',
+    'example.org',
+  ])('a password may go to %s', (service) => {
+    expect(readServiceAddress({ service, jid: 'juliet@example.org' }).username).toBe('juliet')
+  })
 })

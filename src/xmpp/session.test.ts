@@ -8,7 +8,7 @@ import { createXmppService } from '../service/xmpp-service.ts'
 import { memoryStorage } from './memory-storage.ts'
 import { installNodeWebSocket } from './node-websocket.ts'
 import { realClock } from './real-clock.ts'
-import type { SessionState } from './session.ts'
+import type { SessionState } from './session-options.ts'
 import { afterwards, closeTestSessions, newSession, serve, wireTo } from './test-sessions.ts'
 
 const JULIET = { jid: 'juliet@localhost', password: 'rosé ♥' }

@@ -6,17 +6,23 @@
  *                       |                                     |
  *                       '-- refused --> ended <-- refused ----'        stop: any --> ended
  *
+ * Where only a domain is known, `connecting` begins with `seeking`: its service has to be found first.
+ *
  * The binding (the full JID) outlives a stream for RESUME_GRACE_MS where the service can resume it; only when a new one
  * takes its place, or that time is over, those who listen are told that it is gone.
  */
 import { OvertureError } from '../overture-error.ts'
-import { type Clock, type IqHandler, type Random, StanzaError, type Stanzas, type Storage } from '../ports.ts'
+import { type Clock, type IqHandler, StanzaError, type Stanzas } from '../ports.ts'
 import { Backoff, type BackoffLimits } from './backoff.ts'
-import { IqAnswers } from './iq-answers.ts'
+import { errorElement, IqAnswers } from './iq-answers.ts'
+import { Keepalive } from './keepalive.ts'
 import { Outbox } from './outbox.ts'
 import { realClock } from './real-clock.ts'
 import { Requests } from './requests.ts'
 import { answersHttp, readServiceAddress, type ServiceAddress } from './service-address.ts'
+import { ServiceLocation } from './service-discovery.ts'
+import { SessionAudiences } from './session-audiences.ts'
+import type { SessionOptions, SessionState } from './session-options.ts'
 import { SignIn } from './sign-in.ts'
 import { type Element, xml } from './stanza.ts'
 import { type Resumption, Stream, type StreamEvents } from './stream.ts'
@@ -24,33 +30,13 @@ import { type Resumption, Stream, type StreamEvents } from './stream.ts'
 const BACKOFF: BackoffLimits = { firstMs: 500, capMs: 30_000 } // A guess: soon for a blip, rarely for a dead server.
 const STABLE_MS = 10_000 // A guess: who is thrown out sooner than this has not really been let in.
 const RESUME_GRACE_MS = 5_000 // A guess: a change of networks, and less than peers take to call us dead.
-const KEEPALIVE_MS = 30_000 // A guess: below the minute after which many NATs forget a TCP connection.
 const PROBE_TIMEOUT_MS = 5_000 // A guess: for a tab that wakes up and wants to know now.
+const MAX_SHORT_STREAMS = 3 // A guess: after so many in a row it may be what we send again that ends them.
 const GOODBYE_MS = 2_000 // A guess: what an awaited stop waits for the service to close.
-
-export type SessionOptions = {
-  /** ws://… or wss://… */
-  service: string
-  /** The service's host unless told; `localhost` for an IP address. */
-  domain?: string
-  /** The user's account; without it we come as a stranger. */
-  jid?: string
-  password?: string
-  /** What we ask for; the service may give another. */
-  resource: string
-  storage: Storage
-  /** Must be unpredictable: it makes passwords. */
-  random: Random
-  clock?: Clock
-}
-
-export type SessionState =
-  | { name: 'online'; jid: string }
-  | { name: 'connecting' }
-  | { name: 'offline'; reason: string; retryAtMs: number | undefined }
 
 type Phase =
   | { name: 'ended'; reason: string }
+  | { name: 'seeking'; abort: AbortController }
   | { name: 'connecting'; stream: Stream }
   | { name: 'online'; stream: Stream; sinceMs: number }
   | { name: 'waiting'; reason: string; retryAtMs: number; cancel: () => void }
@@ -68,20 +54,16 @@ export class XmppSession implements Stanzas {
   private readonly outbox: Outbox
   private readonly backoff: Backoff
   private readonly idPrefix: string
-  private readonly listeners = {
-    state: new Set<(state: SessionState) => void>(),
-    online: new Set<(jid: string) => void>(),
-    offline: new Set<() => void>(),
-    presence: new Set<(presence: Element) => void>(),
-    message: new Set<(message: Element) => void>(),
-  }
+  private readonly keepalive: Keepalive
+  private readonly listeners = new SessionAudiences((error) => this.fault('listener-failed', error))
   private address: ServiceAddress | undefined
+  private location: ServiceLocation | undefined
   private phase: Phase = { name: 'ended', reason: 'not started' }
   private binding: Binding | undefined
   private starting: Starting | undefined
   private requestCount = 0
-  private heardMs = 0
-  private cancelKeepalive: (() => void) | undefined
+  /** Streams that have ended soon, since one that has not. */
+  private shortStreams = 0
 
   constructor(options: SessionOptions) {
     this.options = options
@@ -89,6 +71,7 @@ export class XmppSession implements Stanzas {
     this.requests = new Requests(this.clock)
     this.outbox = new Outbox(this.clock, () => (this.phase.name === 'online' ? this.phase.stream : undefined))
     this.backoff = new Backoff(BACKOFF, options.random)
+    this.keepalive = new Keepalive(this.clock, { ask: (timeoutMs) => this.ping(timeoutMs), dead: () => this.giveUp() })
     this.idPrefix = Math.floor(options.random() * 2 ** 40).toString(36)
   }
 
@@ -101,6 +84,7 @@ export class XmppSession implements Stanzas {
       this.starting = { resolve, reject }
       try {
         this.address = readServiceAddress(this.options)
+        this.location = new ServiceLocation(this.address)
         this.connect()
       } catch (error) {
         this.starting = undefined
@@ -127,13 +111,15 @@ export class XmppSession implements Stanzas {
     if (this.phase.name === 'waiting') {
       this.phase.cancel()
       this.connect()
-    } else if (this.phase.name === 'online') this.probe(PROBE_TIMEOUT_MS)
+    } else if (this.phase.name === 'online') this.keepalive.probe(PROBE_TIMEOUT_MS)
   }
 
   /** Says goodbye. Its first part is synchronous, so that `pagehide` may call it; resolves when the socket is closed. */
   async stop(): Promise<void> {
     const { phase } = this
     if (phase.name === 'waiting') phase.cancel()
+    if (phase.name === 'seeking') phase.abort.abort()
+    this.keepalive.stop()
     const closed = 'stream' in phase ? phase.stream.close() : undefined
     this.enter({ name: 'ended', reason: 'stopped' })
     this.loseBinding()
@@ -150,13 +136,13 @@ export class XmppSession implements Stanzas {
 
   get state(): SessionState {
     const { phase, binding } = this
-    if (phase.name === 'connecting') return { name: 'connecting' }
+    if (phase.name === 'connecting' || phase.name === 'seeking') return { name: 'connecting' }
     if (phase.name === 'online') return { name: 'online', jid: binding?.jid ?? '' }
     return { name: 'offline', reason: phase.reason, retryAtMs: phase.name === 'waiting' ? phase.retryAtMs : undefined }
   }
 
   onState(listener: (state: SessionState) => void): () => void {
-    return subscribe(this.listeners.state, listener)
+    return this.listeners.state.add(listener)
   }
 
   // ------------------------------------------------------------------------------------------ for the other rooms
@@ -169,22 +155,26 @@ export class XmppSession implements Stanzas {
     return this.address?.domain ?? readServiceAddress(this.options).domain
   }
 
+  get maxStanzaBytes(): number {
+    return this.outbox.maxStanzaBytes
+  }
+
   onOnline(listener: (jid: string) => void): () => void {
-    const stop = subscribe(this.listeners.online, listener)
+    const stop = this.listeners.online.add(listener)
     if (this.binding !== undefined) listener(this.binding.jid)
     return stop
   }
 
   onOffline(listener: () => void): () => void {
-    return subscribe(this.listeners.offline, listener)
+    return this.listeners.offline.add(listener)
   }
 
   onPresence(listener: (presence: Element) => void): () => void {
-    return subscribe(this.listeners.presence, listener)
+    return this.listeners.presence.add(listener)
   }
 
   onMessage(listener: (message: Element) => void): () => void {
-    return subscribe(this.listeners.message, listener)
+    return this.listeners.message.add(listener)
   }
 
   onIq(type: 'get' | 'set', name: string, xmlns: string, handler: IqHandler): () => void {
@@ -203,8 +193,9 @@ export class XmppSession implements Stanzas {
     const id = `${this.idPrefix}-${++this.requestCount}`
     const stanza = xml('iq', { type: iq.type, to: iq.to, id }, iq.child)
     const outcome = this.requests.add(id, iq.to, iq.timeoutMs)
-    const refusal = this.outbox.offer({ stanza, wanted: () => this.requests.has(id), bulk: iq.bulk === true })
-    if (refusal !== undefined) this.requests.fail(id, refusal)
+    const refused = (why: StanzaError) => this.requests.fail(id, why)
+    const refusal = this.outbox.offer({ stanza, wanted: () => this.requests.has(id), bulk: iq.bulk === true, refused })
+    if (refusal !== undefined) refused(refusal)
     return outcome
   }
 
@@ -213,30 +204,57 @@ export class XmppSession implements Stanzas {
       this.drop('send-disconnected')
       return
     }
-    const refusal = this.outbox.offer({ stanza, wanted: () => true })
-    if (refusal !== undefined) this.drop(`send-${refusal.condition}`)
+    const refused = (why: StanzaError) => this.drop(`send-${why.condition}`)
+    const refusal = this.outbox.offer({ stanza, wanted: () => true, refused })
+    if (refusal !== undefined) refused(refusal)
   }
 
   // ------------------------------------------------------------------------------------------ streams
 
   private connect(): void {
+    const { location } = this
+    if (location === undefined) throw new Error('A session connects only after it knows where to.')
+    if (location.url !== undefined) {
+      this.openStream(location.url)
+      return
+    }
+    const phase: Phase = { name: 'seeking', abort: new AbortController() }
+    this.enter(phase)
+    location.find(phase.abort.signal).then(
+      (url) => {
+        if (this.phase === phase) this.openStream(url)
+      },
+      (error: OvertureError) => {
+        if (this.phase === phase) this.handleEnded(undefined, error)
+      },
+    )
+  }
+
+  private openStream(url: string): void {
     const { options, address } = this
-    if (address === undefined) throw new Error('A session connects only after it knows where to.')
+    if (address === undefined) throw new Error('A session connects only after it knows as whom.')
     const { resource, password, storage, random } = options
     const signIn = new SignIn({ address, password, storage, random })
     const events: StreamEvents = {
       bound: (jid) => this.handleBound(stream, jid),
       resumed: (jid) => this.handleResumed(stream, jid),
-      heard: () => {
-        this.heardMs = this.clock.now()
+      limited: ({ maxStanzaBytes, idleMs }) => {
+        this.outbox.limit(maxStanzaBytes)
+        this.keepalive.limit(idleMs)
       },
+      heard: () => {
+        this.keepalive.heard()
+        this.outbox.heard()
+      },
+      said: () => this.keepalive.said(),
       stanza: (stanza) => this.handleStanza(stanza),
       asked: (iq, child) => this.handleQuestion(iq, child),
-      ended: (error) => this.handleEnded(stream, error),
+      ended: (error, condition) => this.handleEnded(stream, error, condition),
     }
+    const { domain } = address
     const resumption = this.binding?.resumption
     const resumeWithinS = RESUME_GRACE_MS / 1_000
-    const stream = new Stream({ address, resource, signIn, resumption, resumeWithinS }, events)
+    const stream = new Stream({ url, domain, resource, signIn, random, resumption, resumeWithinS }, events)
     this.enter({ name: 'connecting', stream })
     stream.open()
   }
@@ -245,7 +263,7 @@ export class XmppSession implements Stanzas {
     this.loseBinding()
     this.binding = { jid, resumption: undefined, cancelGrace: () => {} }
     this.goOnline(stream)
-    this.tell(this.listeners.online, jid)
+    this.listeners.online.tell(jid)
     this.starting?.resolve()
     this.starting = undefined
   }
@@ -263,21 +281,29 @@ export class XmppSession implements Stanzas {
 
   private goOnline(stream: Stream): void {
     this.enter({ name: 'online', stream, sinceMs: this.clock.now() })
-    this.keepAlive()
+    this.keepalive.start()
   }
 
-  private handleEnded(stream: Stream, error: OvertureError): void {
+  /** `stream` is undefined where there was nowhere to open one. */
+  private handleEnded(stream: Stream | undefined, error: OvertureError, condition?: string): void {
     const { phase, binding } = this
-    this.cancelKeepalive?.()
+    this.keepalive.stop()
+    if (phase.name === 'connecting') this.location?.failed()
     if (this.starting !== undefined) {
       this.enter({ name: 'ended', reason: error.message })
-      void this.refuseStart(this.starting, error)
+      void this.refuseStart(this.starting, error, condition)
       this.starting = undefined
       return
     }
     if (phase.name === 'online') {
-      if (this.clock.now() - phase.sinceMs >= STABLE_MS) this.backoff.reset()
-      if (binding !== undefined) this.suspendBinding(binding, stream.resumption)
+      const wasStable = this.clock.now() - phase.sinceMs >= STABLE_MS
+      this.shortStreams = wasStable ? 0 : this.shortStreams + 1
+      if (wasStable) this.backoff.reset()
+      // Whoever resumes sends again what was too much. A service may reset the connection before it can say so.
+      const wasTooMuch = condition === 'policy-violation' || this.outbox.isSuspect
+      if (wasTooMuch) this.outbox.beCautious()
+      const mayResume = !wasTooMuch && this.shortStreams <= MAX_SHORT_STREAMS
+      if (binding !== undefined) this.suspendBinding(binding, mayResume ? stream?.resumption : undefined)
     }
     // A door that is closed for good is not knocked at again and again.
     const refused = !error.retryable || error.code === 'registration-refused'
@@ -287,11 +313,12 @@ export class XmppSession implements Stanzas {
     } else this.retryLater(error.message)
   }
 
-  private async refuseStart(starting: Starting, error: OvertureError): Promise<void> {
-    const { address } = this
-    const speaksHttp = error.code === 'server-unreachable' && address !== undefined && (await answersHttp(address))
+  private async refuseStart(starting: Starting, error: OvertureError, condition?: string): Promise<void> {
+    const isSilent = error.code === 'server-unreachable' && condition === undefined
+    const url = isSilent ? this.location?.url : undefined
+    const speaksHttp = url !== undefined && (await answersHttp(url))
     const why = 'it answers, but opens no WebSocket for XMPP'
-    starting.reject(speaksHttp ? OvertureError.notXmpp(address.url, why) : error)
+    starting.reject(speaksHttp ? OvertureError.notXmpp(url, why) : error)
   }
 
   private retryLater(reason: string): void {
@@ -302,7 +329,7 @@ export class XmppSession implements Stanzas {
 
   private enter(phase: Phase): void {
     this.phase = phase
-    this.tell(this.listeners.state, this.state)
+    this.listeners.state.tell(this.state)
   }
 
   // ------------------------------------------------------------------------------------------ the binding
@@ -323,35 +350,23 @@ export class XmppSession implements Stanzas {
     binding.cancelGrace()
     this.outbox.clear()
     this.requests.failAll(new StanzaError('disconnected'))
-    for (const listener of [...this.listeners.offline]) this.call(listener)
+    this.listeners.offline.tell()
   }
 
-  /** Asks the service now and then, so that a network that died in silence is noticed. */
-  private keepAlive(): void {
-    this.cancelKeepalive?.()
-    this.heardMs = this.clock.now()
-    const check = () => {
-      if (this.clock.now() - this.heardMs >= KEEPALIVE_MS) this.probe()
-      this.cancelKeepalive = this.clock.wakeAt(this.clock.now() + KEEPALIVE_MS, check)
-    }
-    this.cancelKeepalive = this.clock.wakeAt(this.heardMs + KEEPALIVE_MS, check)
-  }
-
-  private probe(timeoutMs?: number): void {
-    const { phase } = this
-    if (phase.name !== 'online') return
+  private ping(timeoutMs: number | undefined): Promise<unknown> {
     const child = xml('ping', { xmlns: 'urn:xmpp:ping' })
-    this.request({ type: 'get', to: this.domain, child, ...(timeoutMs && { timeoutMs }) }).catch((error) => {
-      const dead = error instanceof StanzaError && error.condition === 'timeout' && this.phase === phase
-      if (dead) phase.stream.abandon(OvertureError.serverUnreachable(this.options.service))
-    })
+    return this.request({ type: 'get', to: this.domain, child, ...(timeoutMs && { timeoutMs }) })
+  }
+
+  private giveUp(): void {
+    if (this.phase.name === 'online') this.phase.stream.abandon(OvertureError.serverUnreachable(this.options.service))
   }
 
   // ------------------------------------------------------------------------------------------ stanzas
 
   private handleStanza(stanza: Element): void {
-    if (stanza.is('presence')) this.tell(this.listeners.presence, stanza)
-    else if (stanza.is('message')) this.tell(this.listeners.message, stanza)
+    if (stanza.is('presence')) this.listeners.presence.tell(stanza)
+    else if (stanza.is('message')) this.listeners.message.tell(stanza)
     else {
       const complaint = this.requests.handle(stanza, { jid: this.jid, domain: this.domain })
       if (complaint !== undefined) this.drop(complaint)
@@ -361,36 +376,20 @@ export class XmppSession implements Stanzas {
   /** Answers go out at once: somebody's request runs out of time. Our own requests make up for them. */
   private handleQuestion(iq: Element, child: Element): Element | undefined {
     const from: string = iq.attrs.from ?? this.jid?.split('/')[0] ?? this.domain
-    const answer = this.answers.answer(iq, child, from, (error) => {
-      this.drop('iq-handler-failed')
-      console.error(error)
-    })
-    this.outbox.spend(answer?.toString().length ?? 0)
-    return answer
+    const answer = this.answers.answer(iq, child, from, (error) => this.fault('iq-handler-failed', error))
+    const refusal = answer && this.outbox.spend(answer)
+    if (refusal === undefined) return answer
+    this.drop('answer-too-large')
+    return errorElement(refusal.condition)
   }
 
-  // ------------------------------------------------------------------------------------------ listeners
-
-  private tell<T>(listeners: ReadonlySet<(value: T) => void>, value: T): void {
-    for (const listener of [...listeners]) this.call(() => listener(value))
-  }
-
-  /** One listener's fault must not end the stream for the others. */
-  private call(listener: () => void): void {
-    try {
-      listener()
-    } catch (error) {
-      this.drop('listener-failed')
-      console.error(error)
-    }
+  /** Somebody else's, which must not end the stream. */
+  private fault(reason: string, error: unknown): void {
+    this.drop(reason)
+    console.error(error)
   }
 
   private drop(reason: string): void {
     this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + 1)
   }
-}
-
-function subscribe<T>(listeners: Set<T>, listener: T): () => void {
-  listeners.add(listener)
-  return () => listeners.delete(listener)
 }

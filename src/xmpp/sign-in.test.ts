@@ -10,12 +10,28 @@ type Service = {
 }
 
 describe('sign-in', () => {
-  test('an account of the user signs in with PLAIN and nothing else', async () => {
+  test.each([
+    ['SCRAM-SHA-256', ['PLAIN', 'ANONYMOUS', 'SCRAM-SHA-1', 'SCRAM-SHA-256']],
+    ['SCRAM-SHA-1', ['PLAIN', 'ANONYMOUS', 'SCRAM-SHA-1']],
+    ['PLAIN', ['ANONYMOUS', 'PLAIN', 'DIGEST-MD5']],
+  ])('a password goes by %s where nothing better is offered, of the user and of a stranger', async (best, offered) => {
     const service = serviceWith(['juliet', 'rose'])
-    await signIn({ username: 'juliet', password: 'rose' }).through(
-      doorOf(service, ['ANONYMOUS', 'SCRAM-SHA-1', 'PLAIN']),
-    )
-    expect(service.steps).toEqual(['PLAIN juliet'])
+    await signIn({ username: 'juliet', password: 'rose' }).through(doorOf(service, offered))
+    expect(service.steps).toEqual([`${best} juliet`])
+    const storage = memoryStorage()
+    const forStrangers = offered.filter((mechanism) => mechanism !== 'ANONYMOUS')
+    await signIn({ storage }).through(doorOf(service, forStrangers))
+    await signIn({ storage }).through(doorOf(service, forStrangers))
+    const name = [...service.accounts.keys()][1]
+    expect(service.steps.slice(1)).toEqual([`register ${name}`, `${best} ${name}`, `${best} ${name}`])
+  })
+
+  test('a service that refuses a proof does not get the password', async () => {
+    const service = serviceWith(['juliet', 'rose'])
+    const door = doorOf(service, ['SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN'])
+    const attempt = signIn({ username: 'juliet', password: 'thorn' }).through(door)
+    await expect(attempt).rejects.toMatchObject({ code: 'wrong-password' })
+    expect(service.steps).toEqual(['SCRAM-SHA-256 juliet'])
   })
 
   test('a wrong password is said to be one, and no account is made', async () => {
@@ -25,8 +41,8 @@ describe('sign-in', () => {
     expect(service.steps).toEqual(['PLAIN juliet'])
   })
 
-  test('a service that does not take PLAIN says so instead of blaming the password', async () => {
-    const attempt = signIn({ username: 'juliet', password: 'rose' }).through(doorOf(serviceWith(), ['SCRAM-SHA-1']))
+  test('a service that takes no password says so instead of blaming it', async () => {
+    const attempt = signIn({ username: 'juliet', password: 'rose' }).through(doorOf(serviceWith(), ['DIGEST-MD5']))
     await expect(attempt).rejects.toMatchObject({ code: 'no-way-in' })
   })
 
@@ -124,7 +140,7 @@ describe('sign-in', () => {
 
 function signIn(options: { username?: string; password?: string; storage?: Storage; domain?: string } = {}): SignIn {
   const { username, password, storage = memoryStorage(), domain = 'example.org' } = options
-  const address = { url: 'wss://example.org', domain, username }
+  const address = { domain, username }
   return new SignIn({ address, password, storage, random: Math.random })
 }
 

@@ -1,6 +1,10 @@
 /**
- * How do we get in? With the account that the user gave, by SASL PLAIN; else as a stranger: ANONYMOUS (XEP-0175) where
- * offered, else with an account that we made here earlier, else with one that we make now (XEP-0077 §3.1).
+ * How do we get in? With the account that the user gave; else as a stranger: ANONYMOUS (XEP-0175) where offered, else
+ * with an account that we made here earlier, else with one that we make now (XEP-0077 §3.1).
+ *
+ * A password goes by SCRAM where the service and the page can do it, and in plain text only where they cannot. That text
+ * goes no further than TLS or this machine, which is seen to when the service's address is read; only the password of an
+ * account made here may travel unencrypted, as it has to when the account is made.
  */
 import { OvertureError } from '../overture-error.ts'
 import { type Random, StanzaError, type Storage } from '../ports.ts'
@@ -16,15 +20,22 @@ const REFUSALS = ['not-authorized', 'account-disabled', 'credentials-expired', '
 
 export type Credentials = { username: string; password: string }
 
+export type Mechanism = 'ANONYMOUS' | PasswordMechanism
+type PasswordMechanism = (typeof PASSWORD_MECHANISMS)[number]
+
+/** The best first. */
+const PASSWORD_MECHANISMS = ['SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN'] as const
+
 /** The door of one stream, before sign-in. Failures reject with a StanzaError. */
 export type Door = {
+  /** What the service offers and the page can do. */
   mechanisms: string[]
-  authenticate(mechanism: 'PLAIN' | 'ANONYMOUS', credentials?: Credentials): Promise<void>
+  authenticate(mechanism: Mechanism, credentials?: Credentials): Promise<void>
   register(credentials: Credentials): Promise<void>
 }
 
 export type SignInOptions = {
-  address: ServiceAddress
+  address: Pick<ServiceAddress, 'domain' | 'username'>
   password: string | undefined
   storage: Storage
   random: Random
@@ -37,24 +48,33 @@ export class SignIn {
     this.options = options
   }
 
+  /** What is wrong where service and page have no mechanism in common. */
+  get noWayIn(): OvertureError {
+    const { domain, username } = this.options.address
+    return username === undefined ? OvertureError.noWayIn(domain) : OvertureError.noPasswordAccepted(domain)
+  }
+
   /** Resolves when we are in; rejects with an OvertureError, or a StanzaError that says nothing about our account. */
   async through(door: Door): Promise<void> {
     const { address, password } = this.options
     if (address.username !== undefined) return this.withAccount(door, address.username, password ?? '')
     if (door.mechanisms.includes('ANONYMOUS')) return door.authenticate('ANONYMOUS')
-    if (!door.mechanisms.includes('PLAIN')) throw OvertureError.noWayIn(address.domain)
+    const mechanism = passwordMechanism(door)
+    if (mechanism === undefined) throw this.noWayIn
     const kept = await this.keptAccount()
-    if (kept !== undefined && (await accepts(door, kept))) return
+    if (kept !== undefined && (await accepts(door, mechanism, kept))) return
     const made = await this.makeAccount(door)
     // Kept before it is used, so that a page that goes away in between does not leave it behind.
     await this.keep(made)
-    await door.authenticate('PLAIN', made)
+    await door.authenticate(mechanism, made)
   }
 
   private async withAccount(door: Door, username: string, password: string): Promise<void> {
     const { domain } = this.options.address
-    if (!door.mechanisms.includes('PLAIN')) throw OvertureError.noPlainPassword(domain)
-    if (!(await accepts(door, { username, password }))) throw OvertureError.wrongPassword(`${username}@${domain}`)
+    const mechanism = passwordMechanism(door)
+    if (mechanism === undefined) throw this.noWayIn
+    if (await accepts(door, mechanism, { username, password })) return
+    throw OvertureError.wrongPassword(`${username}@${domain}`)
   }
 
   private async makeAccount(door: Door): Promise<Credentials> {
@@ -95,10 +115,17 @@ export class SignIn {
   }
 }
 
-/** False when the service knows no such account and password. */
-async function accepts(door: Door, credentials: Credentials): Promise<boolean> {
+function passwordMechanism({ mechanisms }: Door): PasswordMechanism | undefined {
+  return PASSWORD_MECHANISMS.find((mechanism) => mechanisms.includes(mechanism))
+}
+
+/**
+ * False when the service knows no such account and password. Another mechanism is not tried then: a service that says no
+ * to a proof must not get the password itself.
+ */
+async function accepts(door: Door, mechanism: PasswordMechanism, credentials: Credentials): Promise<boolean> {
   try {
-    await door.authenticate('PLAIN', credentials)
+    await door.authenticate(mechanism, credentials)
     return true
   } catch (error) {
     if (error instanceof StanzaError && REFUSALS.includes(error.condition)) return false

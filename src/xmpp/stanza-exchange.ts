@@ -78,6 +78,7 @@ export class StanzaExchange {
 export class ExchangedStanzas implements Stanzas {
   jid: string | undefined
   readonly domain: string
+  maxStanzaBytes = 200_000
   /** When the service will have read what we have written so far. */
   readAtMs = 0
   private readonly exchange: StanzaExchange

@@ -8,15 +8,18 @@
  */
 import { type Client, client, type Options } from '@xmpp/client'
 import { OvertureError } from '../overture-error.ts'
-import { StanzaError } from '../ports.ts'
-import type { ServiceAddress } from './service-address.ts'
+import { type Random, StanzaError } from '../ports.ts'
+import { octetsOf, ScramMechanisms } from './scram-mechanisms.ts'
 import type { Door, SignIn } from './sign-in.ts'
 import { type Element, xml } from './stanza.ts'
+import { readStreamLimits, type StreamLimits } from './stream-limits.ts'
 
 const SOCKET_TIMEOUT_MS = 10_000 // A guess: browsers wait minutes for a host that swallows packets.
 const SIGN_IN_TIMEOUT_MS = 20_000 // A guess: eight round trips of a bad mobile network.
 const STEP_TIMEOUT_MS = 10_000 // A guess; @xmpp/client's own 2 s is short for a tab that wakes up.
 const MAX_UNSENT_BYTES = 262_144 // A guess: beyond, the network is slower than our pacer thinks.
+
+const MESSAGE_TOO_BIG = 1009 // RFC 6455 §7.4.1.
 
 const STREAM_MANAGEMENT_NS = 'urn:xmpp:sm:3'
 const SASL_CONDITIONS_OF_LIBRARY = 'SASL:' // @xmpp/client: its own complaints about mechanisms begin so.
@@ -33,9 +36,13 @@ type StreamManagement = Omit<Resumption, 'jid'> & {
 }
 
 export type StreamOptions = {
-  address: ServiceAddress
+  /** The WebSocket's URL. */
+  url: string
+  domain: string
   resource: string
   signIn: SignIn
+  /** Must be unpredictable: it makes the nonces of a sign-in. */
+  random: Random
   resumption: Resumption | undefined
   /** How long the service need not keep a binding that was cut off: nobody will come back for it. */
   resumeWithinS: number
@@ -45,19 +52,24 @@ export interface StreamEvents {
   bound(jid: string): void
   /** The binding of the earlier stream lives on, and what was unacknowledged has been sent again. */
   resumed(jid: string): void
+  /** What the service takes of who has signed in. */
+  limited(limits: StreamLimits): void
   /** Anything came in. */
   heard(): void
+  /** Anything went out. */
+  said(): void
   /** A presence, a message, or the answer to an IQ. */
   stanza(stanza: Element): void
   /** An IQ get or set; the result is its answer: a payload, undefined for an empty one, or an <error/>. */
   asked(iq: Element, child: Element): Element | undefined
-  /** At most once, and nothing is called after it. */
-  ended(error: OvertureError): void
+  /** At most once, and nothing is called after it. `condition` is what the service has called the reason. */
+  ended(error: OvertureError, condition: string | undefined): void
 }
 
 export class Stream {
   private readonly options: StreamOptions
   private readonly client: Client
+  private readonly scram: ScramMechanisms
   private events: StreamEvents | undefined
   private jid: string | undefined
   /** The WebSocket is open; the service has opened its stream; it has said anything in it; it has let us in. */
@@ -71,10 +83,10 @@ export class Stream {
   constructor(options: StreamOptions, events: StreamEvents) {
     this.options = options
     this.events = events
-    const { address, resource, resumption, resumeWithinS } = options
+    const { url, domain, resource, resumption, resumeWithinS } = options
     const clientOptions: Options & { userAgent: Element } = {
-      service: address.url,
-      domain: address.domain,
+      service: url,
+      domain,
       resource,
       credentials: (authenticate, mechanisms, _fast, entity) =>
         options.signIn.through(this.doorOf(authenticate, mechanisms, entity as Client)),
@@ -82,6 +94,7 @@ export class Stream {
       userAgent: xml('user-agent'),
     }
     this.client = client(clientOptions)
+    this.scram = new ScramMechanisms(this.client, { domain, random: options.random })
     this.client.timeout = STEP_TIMEOUT_MS
     this.client.reconnect.stop()
     // Its keepalive runs only where the service has stream management; the session has one for all.
@@ -92,7 +105,7 @@ export class Stream {
 
   open(): void {
     this.expectWithin(SOCKET_TIMEOUT_MS)
-    const { url, domain } = this.options.address
+    const { url, domain } = this.options
     const opening = async () => {
       await this.client.connect(url)
       this.connected = true
@@ -169,12 +182,17 @@ export class Stream {
     // Before the library's own listener. Who comes anonymously comes as somebody else each time (XEP-0175 §2), and can
     // resume nothing; its presence would only outlive it by minutes (600 s on Prosody unless told).
     client.prependListener('element', (element: Element) => {
+      const complaint = this.scram.complaintAbout(element)
+      if (complaint !== undefined) this.end(complaint)
+      const limits = element.is('features') ? readStreamLimits(element) : undefined
+      if (limits !== undefined) this.events?.limited(limits)
       if (this.anonymous && element.is('features')) element.remove('sm', STREAM_MANAGEMENT_NS)
     })
     client.on('element', () => {
       this.spoken = true
       this.events?.heard()
     })
+    client.on('send', () => this.events?.said())
     client.on('stanza', (stanza: Element) => {
       // Before that, answers are to the library's own questions.
       if (this.signedIn && !isQuestion(stanza)) this.events?.stanza(stanza)
@@ -189,8 +207,10 @@ export class Stream {
     })
     client.on('error', (error) => this.end(error))
     client.on('disconnect', ({ event, reason }: { event?: unknown; reason?: unknown }) => this.end(event ?? reason))
+    const guarded = client as unknown as { _onData(data: unknown): void; _onSeeOtherHost(error: unknown): void }
+    // The library would go to any host that it is sent to, sign in there, and stay when this stream has ended.
+    guarded._onSeeOtherHost = (error) => this.end(error)
     // What the library throws at bytes that are no XML would otherwise leave through the socket's event.
-    const guarded = client as unknown as { _onData(data: unknown): void }
     const onData = guarded._onData.bind(client)
     guarded._onData = (data) => {
       try {
@@ -206,6 +226,8 @@ export class Stream {
       mechanisms,
       authenticate: async (mechanism, credentials) => {
         this.anonymous = mechanism === 'ANONYMOUS'
+        this.scram.prepare(mechanism, credentials)
+        // RFC 4616 §2: PLAIN carries UTF-8.
         const octets = credentials && {
           username: octetsOf(credentials.username),
           password: octetsOf(credentials.password),
@@ -230,7 +252,8 @@ export class Stream {
     const { events } = this
     this.events = undefined
     this.endSocket()
-    events?.ended(this.explain(cause))
+    const condition = conditionOf(cause)
+    events?.ended(this.explain(cause, condition), condition)
   }
 
   /** Without the library's closing handshake, which waits for a peer that may be gone. */
@@ -242,11 +265,11 @@ export class Stream {
     }
   }
 
-  private explain(cause: unknown): OvertureError {
-    const { url, domain } = this.options.address
+  private explain(cause: unknown, condition: string | undefined): OvertureError {
+    const { url, domain } = this.options
     if (cause instanceof OvertureError) return cause
-    const { name, condition } = (cause ?? {}) as { name?: string; condition?: string }
-    if (name === 'SASLError' && condition?.startsWith(SASL_CONDITIONS_OF_LIBRARY)) return OvertureError.noWayIn(domain)
+    const { name } = (cause ?? {}) as { name?: string }
+    if (name === 'SASLError' && condition?.startsWith(SASL_CONDITIONS_OF_LIBRARY)) return this.options.signIn.noWayIn
     if (condition === 'host-unknown') return OvertureError.unknownDomain(url, domain)
     if (condition !== undefined) return OvertureError.serverRefused(url, condition)
     if (name === 'XMLError') return OvertureError.notXmpp(url, 'it sends what is not XML')
@@ -255,16 +278,18 @@ export class Stream {
   }
 }
 
+/** Of a stream error or of an error of SASL; or what a WebSocket has to say of the same. */
+function conditionOf(cause: unknown): string | undefined {
+  const { condition, code } = (cause ?? {}) as { condition?: unknown; code?: unknown }
+  if (code === MESSAGE_TOO_BIG) return 'policy-violation'
+  return typeof condition === 'string' ? condition : undefined
+}
+
 function isQuestion({ name, attrs }: Element): boolean {
   return name === 'iq' && attrs.type !== 'result' && attrs.type !== 'error'
 }
 
 type Authenticate = (credentials: object, mechanism: string) => Promise<void>
-
-/** RFC 4616 §2: PLAIN carries UTF-8. The library's base64 takes one character for one octet. */
-function octetsOf(text: string): string {
-  return Array.from(new TextEncoder().encode(text), (octet) => String.fromCharCode(octet)).join('')
-}
 
 function rethrow(error: unknown): never {
   const { condition } = error as { condition?: unknown }

@@ -1,7 +1,8 @@
 /** Test sessions: sessions, services and wires that a test opens and that are closed after it. For tests only. */
 import { CuttableWire } from './cuttable-wire.ts'
 import { memoryStorage } from './memory-storage.ts'
-import { type SessionOptions, XmppSession } from './session.ts'
+import { XmppSession } from './session.ts'
+import type { SessionOptions } from './session-options.ts'
 
 type TestService = { listen(): Promise<{ url: string }>; close(): Promise<void> }
 
