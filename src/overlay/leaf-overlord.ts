@@ -199,6 +199,8 @@ export class LeafOverlord {
     if (stranger && this.core.random() * size < this.probesPerStranger * open.length) {
       this.probe(stranger)
     }
+    // All of them have had their chance; else each newcomer's coming and going would give them another.
+    if (this.greeters.visibility === 'greeter') this.strangers.clear()
   }
 
   private openStrangers(): Endpoint[] {

@@ -43,6 +43,8 @@ export class NearOverlord {
   /** When somebody who is named, and lately proved dead, may be believed in again. */
   private believeAtMs: number | undefined
   private quietSinceMs = 0
+  /** How long we wait for those at our own place, since we began to seek it with no ring link of our own. */
+  private placeUntilMs: number | undefined
   /** As many on either side are wanted. */
   private perSide = 0
   private readonly names: NamedNodes
@@ -61,7 +63,12 @@ export class NearOverlord {
   get deadlineMs(): number | undefined {
     const trimAtMs = this.hasSurplus ? this.quietSinceMs + this.core.config.profile.trimDelayMs : undefined
     const none = Number.POSITIVE_INFINITY
-    const earliest = Math.min(trimAtMs ?? none, this.seekAtMs ?? none, this.believeAtMs ?? none)
+    const earliest = Math.min(
+      trimAtMs ?? none,
+      this.seekAtMs ?? none,
+      this.believeAtMs ?? none,
+      this.placeUntilMs ?? none,
+    )
     return earliest === none ? undefined : earliest
   }
 
@@ -109,11 +116,26 @@ export class NearOverlord {
     if (isOther(left, this.left) || isOther(right, this.right)) this.seekAnew()
     this.left = left
     this.right = right
+    if (this.waitsForPlace) return
     for (const address of [...this.left, ...this.right]) {
       const connection = table.get(address)
       if (connection) this.makeNear(connection)
       else this.connector.connect(address, NEAR)
     }
+  }
+
+  /**
+   * In a large ring our first link leads to somewhere else, and those whom it names are not our neighbours: asking for links to
+   * them costs what stands between, most likely the service. Who is found at our own place knows better.
+   */
+  private get waitsForPlace(): boolean {
+    const { core } = this
+    if (!core.sparesService || core.table.structured().length > 0) return false
+    if (this.placeUntilMs === undefined) {
+      this.seekOwnPlace()
+      if (this.seeking > 0) this.placeUntilMs = core.nowMs + core.config.profile.connectGraceMs
+    }
+    return this.placeUntilMs !== undefined && this.placeUntilMs > core.nowMs
   }
 
   /** To be called some time after the table has changed. */
@@ -128,6 +150,10 @@ export class NearOverlord {
   }
 
   wake(): void {
+    if (this.placeUntilMs !== undefined && this.placeUntilMs <= this.core.nowMs) {
+      this.review()
+      this.placeUntilMs = undefined
+    }
     if (this.believeAtMs !== undefined && this.believeAtMs <= this.core.nowMs) this.review()
     if (this.seekAtMs !== undefined && this.seekAtMs <= this.core.nowMs) this.seekOwnPlace()
     if (!this.hasSurplus || this.quietSinceMs + this.core.config.profile.trimDelayMs > this.core.nowMs) return
@@ -205,7 +231,7 @@ export class NearOverlord {
       const isStranger = connected && !connection.structured
       if (!isStranger && connection.status.size <= Math.max(table.size, this.candidates()) + 1) continue
       if (connected && this.passedOver.has(connection)) continue
-      const seekAtMs = connection.sinceMs + config.profile.seekAfterMs
+      const seekAtMs = connection.sinceMs + (this.core.sparesService ? 0 : config.profile.seekAfterMs)
       if (seekAtMs > this.core.nowMs) {
         this.seekAtMs = Math.min(seekAtMs, this.seekAtMs ?? seekAtMs)
         continue

@@ -122,7 +122,7 @@ export class StatusReporter {
     const structured = this.core.table.structured()
     const isSameRing = report.structured === structured && report.putOffUntilMs === undefined
     const isSameSelf = told?.roles === connection.roles && told.hidden === this.core.hidden
-    if (isSameSelf && isSameRing) return
+    if (isSameSelf && (isSameRing || this.isFleeting(connection))) return
     if (isSameSelf && others === 'later' && this.connected && !this.besideUs().has(connection)) return
     report.structured = structured
     const status = this.core.statusFor(connection.address)
@@ -135,6 +135,11 @@ export class StatusReporter {
     if (news === 'none') return
     report.told = status
     this.core.sendTo(connection, { type: 'status', status })
+  }
+
+  /** A first contact over the service, in a ring that spares it, has said what it was good for when it stood. */
+  private isFleeting({ structured, active }: Connection): boolean {
+    return !structured && active?.kind === 'relay' && this.core.sparesService
   }
 
   /** Those within twice the wanted number of links on either side: what is never trimmed. */

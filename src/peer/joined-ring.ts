@@ -205,7 +205,8 @@ export class JoinedRing implements Ring {
 
   private onVisibility(visibility: Visibility): void {
     const { rendezvous, session, signsOut } = this.parts
-    for (const each of rendezvous) each.show(visibility)
+    // Who is no longer seen by its account's others is out of the room, too, as services have it: the room comes first.
+    for (const each of [...rendezvous].reverse()) each.show(visibility)
     if (!session || !signsOut || this.gone) return
     if (visibility !== 'quiet') void session.comeBack()
     else if (this.isIndependent) void session.stop()

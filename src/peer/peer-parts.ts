@@ -5,6 +5,7 @@ import type { Address } from '../overlay/address.ts'
 import type { DialledTransport } from '../overlay/node-config.ts'
 import type { Clock, Rendezvous, Transport } from '../ports.ts'
 import { ExternalServices } from '../reflection/external-services.ts'
+import { GreeterList } from '../rendezvous/greeter-list.ts'
 import { InvitationRendezvous } from '../rendezvous/invitation.ts'
 import { LocalTabs } from '../rendezvous/local-tabs.ts'
 import { PresenceRendezvous } from '../rendezvous/presence.ts'
@@ -93,7 +94,12 @@ export function xmppParts(
           account: xmpp.jid,
           invitation: options.invitation,
         })
-  const presence = new PresenceRendezvous(session, hash)
+  // An account that we have made ourselves is that of one browser's tabs.
+  const list =
+    xmpp.jid === undefined || options.greeters === false
+      ? undefined
+      : new GreeterList({ stanzas: session, namespaceHash: hash, clock, random: cryptoRandom })
+  const presence = new PresenceRendezvous(session, hash, list)
   const room = new RoomRendezvous({
     stanzas: session,
     namespaceHash: hash,
@@ -112,7 +118,14 @@ export function xmppParts(
     ringSignalling: webrtc && throughRing ? ringSignalling : undefined,
     dials,
     rendezvous,
-    dropped: { relay, signalling, session, ...(reflection ? { reflection } : {}), ...(webrtc ? { webrtc } : {}) },
+    dropped: {
+      relay,
+      signalling,
+      session,
+      ...(list ? { presence: list } : {}),
+      ...(reflection ? { reflection } : {}),
+      ...(webrtc ? { webrtc } : {}),
+    },
     close: () => {
       reflection?.close()
       for (const { transport } of dials) transport.close()

@@ -28,6 +28,10 @@ export class GreeterWatch {
     else this.greeters.delete(name)
   }
 
+  get names(): ReadonlySet<string> {
+    return this.greeters
+  }
+
   forget(): void {
     this.greeters.clear()
   }

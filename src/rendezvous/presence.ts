@@ -2,13 +2,16 @@
  * Who of our own resources and roster contacts is in the same namespace? The paper's way (§III.B): their presence shows
  * it in the resource (RFC 6121 §4). Needs an account that others share, or contacts; nobody needs to be asked.
  *
- *   unseen --online--> arriving --answered--> seen --enough greet for us--> unseen --shown, greeter--> arriving ...
+ *   unseen --online--> looking --few are listed--> arriving --answered--> seen --enough greet for us--> unseen
+ *     ^                   |                           ^
+ *     +--enough are listed+                           +-- shown, greeter -- unseen
  */
 import { endpointOf, parseEndpoint } from '../overlay/endpoint.ts'
 import { type Rendezvous, type RendezvousEvents, StanzaError, type Stanzas, type Visibility } from '../ports.ts'
 import { type Element, xml } from '../xmpp/stanza.ts'
 import { CandidateTable } from './candidate-table.ts'
-import { GreeterWatch, greeterMark, isGreeter } from './greeter-watch.ts'
+import type { GreeterList } from './greeter-list.ts'
+import { ENOUGH_GREETERS, GreeterWatch, greeterMark, isGreeter } from './greeter-watch.ts'
 import { showsNamespace } from './resource.ts'
 
 const MUC_USER_NS = 'http://jabber.org/protocol/muc#user'
@@ -27,9 +30,15 @@ export class PresenceRendezvous implements Rendezvous {
   private seenAs: Visibility | undefined
   private readonly watch = new GreeterWatch()
   private readonly waiting: ((seen: boolean) => void)[] = []
+  private readonly list: GreeterList | undefined
+  /** The list is being read. */
+  private looking: string | undefined
+  private hasFoundList = false
 
-  constructor(stanzas: Stanzas, namespaceHash: string) {
+  /** `list`: where those are kept who greet for the account; without it they are found by presence alone. */
+  constructor(stanzas: Stanzas, namespaceHash: string, list?: GreeterList) {
     this.stanzas = stanzas
+    this.list = list
     this.namespaceHash = namespaceHash
   }
 
@@ -42,6 +51,7 @@ export class PresenceRendezvous implements Rendezvous {
         this.seenAs = undefined
         // Who was excused before the service lost us is so still.
         if (this.visibility === 'quiet') this.conclude(false)
+        else if (this.visibility === 'newcomer' && this.list) this.look(jid, this.list)
         else this.appear(jid)
       }),
     ]
@@ -51,6 +61,7 @@ export class PresenceRendezvous implements Rendezvous {
     this.visibility = visibility
     const { jid } = this.stanzas
     if (jid === undefined || this.table === undefined) return
+    if (visibility !== 'greeter') this.list?.stop()
     if (this.seenAs === undefined) {
       if (visibility !== 'quiet') this.appear(jid)
     } else if (!this.withdrawIfExcused() && (visibility === 'greeter') !== (this.seenAs === 'greeter')) this.announce()
@@ -66,11 +77,30 @@ export class PresenceRendezvous implements Rendezvous {
     for (const stop of this.stops.splice(0)) stop()
     this.table = undefined
     this.arriving = undefined
+    this.looking = undefined
+    this.list?.stop()
     if (this.stanzas.jid !== undefined) this.stanzas.send(xml('presence', { type: 'unavailable' }))
     this.seenAs = undefined
   }
 
+  /** Who is listed may be gone; when they do not let us in, our node wants us to be seen, and nobody greets, the list is void. */
+  private look(jid: string, list: GreeterList): void {
+    this.looking = jid
+    void list.read().then((listed) => {
+      if (this.looking !== jid) return
+      this.looking = undefined
+      this.hasFoundList = listed.length >= ENOUGH_GREETERS
+      if (!this.hasFoundList) {
+        this.appear(jid)
+        return
+      }
+      for (const each of listed) this.see(each, { elder: true, greeter: true })
+      this.conclude(false)
+    })
+  }
+
   private appear(jid: string): void {
+    this.looking = undefined
     this.arriving = jid
     this.watch.forget()
     this.table?.renew(() => true)
@@ -83,6 +113,7 @@ export class PresenceRendezvous implements Rendezvous {
       this.arriving = undefined
       this.table?.settle((from) => domainOf(from) === domainOf(jid))
       this.withdrawIfExcused()
+      this.keepList()
       this.conclude(this.seenAs !== undefined)
     }
     this.stanzas.request({ type: 'get', to: this.stanzas.domain, child }).then(arrived, (error) => {
@@ -103,6 +134,17 @@ export class PresenceRendezvous implements Rendezvous {
     const priority = xml('priority', {}, '-1')
     const status = xml('status', {}, 'Overture: no chat here')
     this.stanzas.send(xml('presence', {}, show, priority, status, ...greeterMark(this.visibility)))
+    this.keepList()
+  }
+
+  private keepList(): void {
+    const { list, watch, stanzas } = this
+    if (!list || stanzas.jid === undefined || this.arriving !== undefined) return
+    if (this.seenAs === 'greeter') list.keep(stanzas.jid, watch.names)
+    else if (this.hasFoundList && this.seenAs === 'shown' && watch.names.size === 0) {
+      this.hasFoundList = false
+      list.clear()
+    }
   }
 
   /** Only resources of our own account greet for it: who has us as a contact sees nobody else. */
@@ -125,16 +167,21 @@ export class PresenceRendezvous implements Rendezvous {
     if (type === 'unavailable' || type === 'error') {
       this.watch.note(from, false)
       this.table?.lose(from)
+      this.keepList()
     }
     if (type !== undefined) return
-    const endpoint = parseEndpoint(endpointOf('xmpp', from))
     const seen = { elder: this.isElder(from), greeter: isGreeter(presence) }
-    const complaint = endpoint === undefined ? 'bad-jid' : this.table?.see(from, endpoint, seen)
-    if (complaint !== undefined) this.dropped.set(complaint, (this.dropped.get(complaint) ?? 0) + 1)
-    else if (bareOf(from) === bareOf(this.stanzas.jid ?? '')) {
-      this.watch.note(from, seen.greeter)
-      this.withdrawIfExcused()
-    }
+    if (!this.see(from, seen) || bareOf(from) !== bareOf(this.stanzas.jid ?? '')) return
+    this.watch.note(from, seen.greeter)
+    if (!this.withdrawIfExcused()) this.keepList()
+  }
+
+  private see(jid: string, seen: { elder: boolean; greeter: boolean }): boolean {
+    const endpoint = parseEndpoint(endpointOf('xmpp', jid))
+    const complaint = endpoint === undefined ? 'bad-jid' : this.table?.see(jid, endpoint, seen)
+    if (complaint === undefined) return true
+    this.dropped.set(complaint, (this.dropped.get(complaint) ?? 0) + 1)
+    return false
   }
 
   /**
