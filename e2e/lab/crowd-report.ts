@@ -8,8 +8,11 @@ export type CrowdFigures = {
   options: Omit<CrowdOptions, 'seed' | 'json'>
   oneRingMs: number | null
   afterLastJoinMs: number | null
-  /** Both ways between peers and server, each stanza once for who sends it and once for each who gets it. */
+  /** What the server had to deliver, to all instances, until there was one ring. */
   stanzasPerJoin: number
+  /** What it was sent by all instances. */
+  sentPerJoin: number
+  /** Of both. */
   presencesPerJoin: number
   presencesHeld: number
   /** Of the whole crowd, once settled. */
@@ -27,7 +30,8 @@ export function crowdFigures({ seed, json: _, ...options }: CrowdOptions, run: C
     options,
     oneRingMs: rounded(run.oneRingMs),
     afterLastJoinMs: rounded(run.afterLastJoinMs),
-    stanzasPerJoin: round((joining.sent + joining.received) / options.instances, 1),
+    stanzasPerJoin: round(joining.received / options.instances, 1),
+    sentPerJoin: round(joining.sent / options.instances, 1),
     presencesPerJoin: round(joining.presences / options.instances, 1),
     presencesHeld: run.presencesHeld,
     restingStanzasPerS: round((resting.sent + resting.received) / resting.seconds, 1),
@@ -44,7 +48,7 @@ export function crowdTable(figures: CrowdFigures): string {
     `${options.instances} instances of one account over ${options.overS} s, greeters ${options.greeters ? 'on' : 'off'}, seed ${figures.seed}`,
     '',
     `one ring after            ${seconds(figures.oneRingMs)}, ${seconds(figures.afterLastJoinMs)} after the last had signed in`,
-    `stanzas per join          ${figures.stanzasPerJoin}, of which presences ${figures.presencesPerJoin}`,
+    `stanzas per join          ${figures.stanzasPerJoin} delivered, ${figures.sentPerJoin} sent; ${figures.presencesPerJoin} of them presences`,
     `stanzas at rest           ${figures.restingStanzasPerS} per second, of all`,
     `presences held            ${figures.presencesHeld}`,
     `joins that failed         ${figures.failed}`,

@@ -27,7 +27,7 @@ const SUSPECT_MS = 1_000
 /** Long enough to find our place through it, wherever it leads. A guess. */
 const LEAF_KEPT_MS = 5_000
 /** In a ring that spares its service: with one link, such a place is found at once. A guess. */
-const LEAF_KEPT_SPARING_MS = 2_000
+const LEAF_KEPT_SPARING_MS = 1_500
 /** How many of a ring's nodes dial a stranger that appeared: enough that one of them gets through. A guess. */
 const PROBES_PER_STRANGER = 3
 /** In a crowd the stranger may as well be somebody of ours who greets from now on; another ring shows many. A guess. */
@@ -302,7 +302,8 @@ export class LeafOverlord {
     this.dropAtMs = undefined
     for (const connection of table.all()) {
       if (!hasRole(connection.roles, LEAF)) continue
-      if (connection.sinceMs + this.leafKeptMs > nowMs) this.dropAtMs = nowMs + this.leafKeptMs
+      const dropAtMs = connection.sinceMs + this.leafKeptMs
+      if (dropAtMs > nowMs) this.dropAtMs = Math.min(dropAtMs, this.dropAtMs ?? dropAtMs)
       else {
         table.setRoles(connection, withoutRole(connection.roles, LEAF))
       }

@@ -136,8 +136,9 @@ export class LinkKeeper {
   /** Marks connections that nobody needs, and those that are needed again. */
   review(): void {
     this.soonest.restart()
-    for (const connection of this.core.table.all()) {
+    for (const connection of [...this.core.table.all()]) {
       if (connection.allRoles !== NO_ROLES) connection.uselessSinceMs = undefined
+      else if (this.core.sparesService && connection.active?.kind === 'relay') this.giveUp(connection)
       else {
         connection.uselessSinceMs ??= this.core.nowMs
         this.soonest.add(connection.uselessSinceMs + USELESS_KEPT_MS)
@@ -149,12 +150,16 @@ export class LinkKeeper {
     for (const connection of [...this.core.table.all()]) {
       const { uselessSinceMs } = connection
       if (uselessSinceMs === undefined || uselessSinceMs + USELESS_KEPT_MS > this.core.nowMs) continue
-      for (const channel of connection.channels) {
-        if (!channel.retired) this.core.transmit(channel.id, { type: 'retire', unused: true })
-      }
-      this.drop(connection, 'unused', 'unlinked')
+      this.giveUp(connection)
     }
     this.review()
+  }
+
+  private giveUp(connection: Connection): void {
+    for (const channel of connection.channels) {
+      if (!channel.retired) this.core.transmit(channel.id, { type: 'retire', unused: true })
+    }
+    this.drop(connection, 'unused', 'unlinked')
   }
 
   private addConnection(link: Linked): Connection {

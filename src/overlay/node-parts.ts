@@ -159,9 +159,10 @@ export class NodeParts {
       { named: events.named },
     )
     this.upkeep = new Upkeep(core, [
+      // Who is given up need not be told of anything.
+      () => this.linkKeeper.review(),
       () => this.reporter.report(),
       () => this.keepalive.review(),
-      () => this.linkKeeper.review(),
       () => this.upgrader.review(),
       () => this.tunnelOverlord.review(),
       () => this.nearOverlord.tidy(),
