@@ -4,18 +4,20 @@
  * itself, from the nodes next to it, and of a ring that was split each part has its own, which is how they find each other.
  *
  *   newcomer --connected, few--> shown <--few, crowd--> greeter, when one of the places is ours
- *      |                           ^                        ^
- *      |                           |                        +-- a place is won or lost --> quiet
- *      +-- not connected ----------+------------------------------ not connected for a while ---+
+ *    |    ^                        ^  ^                     |  ^
+ *    |    |                        |  +--- ring lost -------+  +-- a place is won or lost --> quiet
+ *    |    +--------------------- ring lost -----------------------------------------------------+
+ *    +-- not let in ---------------+
  *
- * Each change waits for a moment, so that whoever follows is there before whoever goes.
+ * Each change waits for a moment, so that whoever follows is there before whoever goes. When a whole crowd has lost its ring,
+ * those who were quiet ask like newcomers, so that they do not all show themselves to all.
  */
 import { type Address, apart, fractionOf } from './address.ts'
 import type { NodeCore } from './node-core.ts'
 import type { Part } from './part-schedule.ts'
 
 /**
- * `newcomer`: in, as long as it takes to see who greets. `shown`: like everybody in a small ring, or in none. `greeter`:
+ * `newcomer`: for as long as it takes to see who greets. `shown`: like everybody in a small ring, or in none. `greeter`:
  * for a crowd. `quiet`: others greet.
  */
 export type Visibility = 'newcomer' | 'shown' | 'greeter' | 'quiet'
@@ -38,6 +40,7 @@ export class Greeters implements Part {
   private readonly core: NodeCore
   /** The nodes next to us, linked or not. */
   private readonly nextToUs: () => readonly [left: Address | undefined, right: Address | undefined]
+  private connected = false
   private crowd = false
   private wanted: Visibility = 'newcomer'
 
@@ -61,6 +64,7 @@ export class Greeters implements Part {
 
   /** To be called whenever the table, or who is next to us, may have changed. */
   review(connected: boolean): void {
+    this.connected = connected
     if (!this.core.config.greeters) return
     const wanted = this.wish(connected)
     if (wanted === this.wanted && (this.deadlineMs !== undefined || wanted === this.visibility)) return
@@ -74,10 +78,11 @@ export class Greeters implements Part {
     this.deadlineMs = undefined
     this.visibility = this.wanted
     this.core.emit({ type: 'visibility', visibility: this.visibility })
+    this.review(this.connected)
   }
 
   private wish(connected: boolean): Visibility {
-    if (!connected) return 'shown'
+    if (!connected) return this.visibility === 'quiet' ? 'newcomer' : 'shown'
     const { table, config } = this.core
     const size = table.estimateSize(config.perSide)
     this.crowd = size > CROWD || (this.crowd && size >= NO_CROWD)

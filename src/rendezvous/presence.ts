@@ -49,10 +49,7 @@ export class PresenceRendezvous implements Rendezvous {
       this.stanzas.onPresence((presence) => this.handlePresence(presence)),
       this.stanzas.onOnline((jid) => {
         this.seenAs = undefined
-        // Who was excused before the service lost us is so still.
-        if (this.visibility === 'quiet') this.conclude(false)
-        else if (this.visibility === 'newcomer' && this.list) this.look(jid, this.list)
-        else this.appear(jid)
+        this.come(jid)
       }),
     ]
   }
@@ -62,9 +59,8 @@ export class PresenceRendezvous implements Rendezvous {
     const { jid } = this.stanzas
     if (jid === undefined || this.table === undefined) return
     if (visibility !== 'greeter') this.list?.stop()
-    if (this.seenAs === undefined) {
-      if (visibility !== 'quiet') this.appear(jid)
-    } else if (!this.withdrawIfExcused() && (visibility === 'greeter') !== (this.seenAs === 'greeter')) this.announce()
+    if (this.seenAs === undefined) this.come(jid)
+    else if (!this.withdrawIfExcused() && (visibility === 'greeter') !== (this.seenAs === 'greeter')) this.announce()
   }
 
   /** Calls back, once, when it is known whether we are to be seen by our account's other resources. */
@@ -81,6 +77,13 @@ export class PresenceRendezvous implements Rendezvous {
     this.list?.stop()
     if (this.stanzas.jid !== undefined) this.stanzas.send(xml('presence', { type: 'unavailable' }))
     this.seenAs = undefined
+  }
+
+  private come(jid: string): void {
+    // Who was excused before the service lost us is so still.
+    if (this.visibility === 'quiet') this.conclude(false)
+    else if (this.visibility === 'newcomer' && this.list) this.look(jid, this.list)
+    else this.appear(jid)
   }
 
   /** Who is listed may be gone; when they do not let us in, our node wants us to be seen, and nobody greets, the list is void. */

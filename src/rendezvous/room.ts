@@ -68,6 +68,8 @@ export class RoomRendezvous implements Rendezvous {
   show(visibility: Visibility): void {
     this.visibility = visibility
     if (this.options.stanzas.jid === undefined || this.table === undefined) return
+    // For a newcomer it is its account's presence that decides.
+    if (visibility === 'newcomer' && this.options.whenNeeded) return
     if (this.memberships.size === 0 && visibility !== 'quiet') this.appear()
     else for (const membership of this.memberships.values()) membership.show(visibility)
   }

@@ -80,6 +80,10 @@ export class Rendezvous {
     this.withdrawing.delete(inhabitant)
     if (visibility === 'greeter') this.greeters.add(inhabitant)
     if (visibility === 'quiet' && !this.withdrawn.has(inhabitant)) this.withdrawing.add(inhabitant)
+    if (visibility === 'newcomer' && this.greetersBeside(inhabitant) >= ENOUGH_GREETERS) {
+      this.round(inhabitant)
+      return
+    }
     if (visibility !== 'quiet' && this.withdrawn.delete(inhabitant)) {
       this.places.set(inhabitant, this.presences.push(inhabitant) - 1)
       this.round(inhabitant)
