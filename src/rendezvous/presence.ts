@@ -9,6 +9,7 @@ import { CandidateTable } from './candidate-table.ts'
 import { showsNamespace } from './resource.ts'
 
 const MUC_USER_NS = 'http://jabber.org/protocol/muc#user'
+const DELAY_NS = 'urn:xmpp:delay'
 
 export class PresenceRendezvous implements Rendezvous {
   readonly name = 'presence'
@@ -72,16 +73,18 @@ export class PresenceRendezvous implements Rendezvous {
     if (type === 'unavailable' || type === 'error') this.table?.lose(from)
     if (type !== undefined) return
     const endpoint = parseEndpoint(endpointOf('xmpp', from))
-    const complaint = endpoint === undefined ? 'bad-jid' : this.table?.see(from, endpoint, this.isElder(from))
+    const complaint = endpoint === undefined ? 'bad-jid' : this.table?.see(from, endpoint, this.isElder(from, presence))
     if (complaint !== undefined) this.dropped.set(complaint, (this.dropped.get(complaint) ?? 0) + 1)
   }
 
   /**
-   * Another service's answer to our probe cannot be told from somebody's arrival, so both sides may think the other the
-   * elder: both ask, which is better than neither.
+   * Who has been there for some time is shown with the time of its presence (XEP-0203), also where the service shows it
+   * after its answer, as ejabberd does when it is busy. Another service's answer to our probe need not be told from
+   * somebody's arrival, so both sides may think the other the elder: both ask, which is better than neither.
    */
-  private isElder(from: string): boolean {
-    return this.arriving !== undefined || domainOf(from) !== domainOf(this.stanzas.jid ?? '')
+  private isElder(from: string, presence: Element): boolean {
+    if (this.arriving !== undefined || presence.getChild('delay', DELAY_NS) !== undefined) return true
+    return domainOf(from) !== domainOf(this.stanzas.jid ?? '')
   }
 }
 
