@@ -49,7 +49,12 @@ export async function startCoturn(options: CoturnOptions = {}): Promise<Coturn> 
 /** A name and a password until then, as an XMPP server makes them. */
 export function turnCredentials(secret: string, expiresMs: number): { username: string; password: string } {
   const username = String(Math.floor(expiresMs / 1_000))
-  return { username, password: createHmac('sha1', secret).update(username).digest('base64') }
+  return { username, password: turnPassword(secret, username) }
+}
+
+/** What makes the name good, which begins with the time until which it is. */
+export function turnPassword(secret: string, username: string): string {
+  return createHmac('sha1', secret).update(username).digest('base64')
 }
 
 function makeCertificate(folder: string, host: string): void {

@@ -1,5 +1,6 @@
 /** Is the other server that many run as good as the embedded service? The same contracts, on a real ejabberd. */
 import { rendezvousContract } from '../src/rendezvous/contract.ts'
+import { relayContract } from '../src/transport/relay-contract.ts'
 import { resumptionContract } from '../src/xmpp/resumption-contract.ts'
 import { startEjabberd } from './ejabberd.ts'
 
@@ -14,5 +15,10 @@ rendezvousContract('ejabberd', async () => {
 
 resumptionContract('ejabberd', async () => {
   const { service, domain, stop } = await startEjabberd()
+  return { service, domain, close: stop }
+})
+
+relayContract('ejabberd', async () => {
+  const { service, anonymousDomain: domain, stop } = await startEjabberd()
   return { service, domain, close: stop }
 })

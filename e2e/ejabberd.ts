@@ -67,6 +67,8 @@ host_config:
 listen:
   - { port: ${port}, ip: "${host}", module: ejabberd_http, request_handlers: { /xmpp-websocket: ejabberd_http_ws } }
 ${COMMON}
+acl: { local: { user_regexp: "" } }
+access_rules: { local: { allow: local } }
 shaper: { fast: 100000 }
 shaper_rules: { max_user_sessions: infinity, c2s_shaper: fast }
 modules:
