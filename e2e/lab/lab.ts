@@ -1,7 +1,7 @@
 /**
  * How long do real browsers behind real NATs take to find each other? `npm run lab -- [options]`: the experiment of the
- * paper's Table II, in network namespaces of this machine. Ends with 1 when a pair could not talk or the machine has no
- * lab, with 2 when it is asked for what there is not.
+ * paper's Table II, in network namespaces of this machine. Ends with 1 when a pair could not talk, the peers are
+ * not one ring or the machine has no lab, with 2 when it is asked for what there is not.
  */
 import { measureLab } from './lab-measurement.ts'
 import { LAB_USAGE, LabOptionError, parseLab } from './lab-options.ts'
@@ -23,7 +23,7 @@ async function main(): Promise<number> {
     const figures = labFigures(options, await measureLab(options, console.error))
     console.log(labTable(figures))
     if (options.json) console.log(JSON.stringify(figures))
-    return figures.silent > 0 ? 1 : 0
+    return figures.silent > 0 || figures.broken > 0 ? 1 : 0
   } catch (error) {
     if (!(error instanceof LabOptionError)) throw error
     console.error(`${error.message}\n\n${LAB_USAGE}`)
