@@ -53,6 +53,13 @@ test('with expired credentials the relay carries the ring, the cause is told, an
     await expect.poll(() => countOf(tab, 'reflection: refused by a TURN server'), RENEWED).toBeGreaterThan(0)
     expect(await tab.kinds()).toEqual(['relay'])
   }
+  // The end that offered knows what came of it.
+  await expect
+    .poll(async () => (await Promise.all(tabs.map(whyFailed))).flat(), RENEWED)
+    .toContainEqual(expect.stringMatching(/^link failed: (ice failed|timeout, ice \w+)$/))
+  for (const tab of tabs) {
+    await expect.poll(() => countOf(tab, 'webrtc: credentials refused')).toBeGreaterThan(0)
+  }
   const [first, second] = tabs as [Tab, Tab]
   await first.sayToAll('by the relay')
   await expect(second.message('by the relay')).toHaveCount(1)
@@ -66,4 +73,8 @@ test('with expired credentials the relay carries the ring, the cause is told, an
 
 async function countOf(tab: Tab, what: string): Promise<number> {
   return (await tab.snapshot()).counters[what] ?? 0
+}
+
+async function whyFailed(tab: Tab): Promise<string[]> {
+  return Object.keys((await tab.snapshot()).counters).filter((what) => what.startsWith('link failed'))
 }
