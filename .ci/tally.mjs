@@ -4,8 +4,9 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 
-const node = read('test-results/node.json', ({ numPassedTests, numFailedTests, testResults }) => ({
+const node = read('test-results/node.json', ({ numPassedTests, numPendingTests, numFailedTests, testResults }) => ({
   passed: numPassedTests,
+  skipped: numPendingTests,
   failed:
     numFailedTests +
     testResults.filter(
@@ -15,16 +16,19 @@ const node = read('test-results/node.json', ({ numPassedTests, numFailedTests, t
 }))
 const browser = read('test-results/browser.json', ({ stats, errors }) => ({
   passed: stats.expected,
+  skipped: stats.skipped,
   failed: stats.unexpected + stats.flaky + errors.length,
 }))
 
-console.log(
-  `in Node: ${node.passed} passed, ${node.failed} failed; in a browser: ${browser.passed} passed, ${browser.failed} failed`,
-)
+console.log(`in Node: ${shown(node)}; in a browser: ${shown(browser)}`)
 console.log(`${node.passed + browser.passed} passed, ${node.failed + browser.failed} failed`)
+
+function shown({ passed, skipped, failed }) {
+  return `${passed} passed, ${skipped} skipped, ${failed} failed`
+}
 
 function read(file, count) {
   if (existsSync(file)) return count(JSON.parse(readFileSync(file, 'utf8')))
   console.log(`${file} is not there: this part of \`npm test\` did not run to its end.`)
-  return { passed: 0, failed: 1 }
+  return { passed: 0, skipped: 0, failed: 1 }
 }

@@ -4,12 +4,12 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
+import { findFreePort } from './free-port.ts'
 
 const PROJECT = fileURLToPath(new URL('..', import.meta.url))
 const PAGES = ['bare-page', 'conformance-page']
@@ -101,19 +101,4 @@ async function endProcess(child: ChildProcess): Promise<void> {
   const kill = setTimeout(() => child.kill('SIGKILL'), TERM_GRACE_MS)
   await gone
   clearTimeout(kill)
-}
-
-/** Free at this moment. */
-export function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => {
-        if (typeof address === 'object' && address !== null) resolve(address.port)
-        else reject(new Error('A TCP server has an address object.'))
-      })
-    })
-  })
 }

@@ -5,7 +5,7 @@ import { expect, type Page } from '@playwright/test'
 import { encodeSpaceLink, newSecret } from '../src/app/space-link.ts'
 import { createXmppService, type ListeningService } from '../src/service/xmpp-service.ts'
 import { CuttableWire } from '../src/xmpp/cuttable-wire.ts'
-import { findFreePort } from './app-server.ts'
+import { findFreePort } from './free-port.ts'
 import { expectAllListed, expectLinks, expectOneRing, FORMED, Tab, test } from './tabs.ts'
 
 const USERNAME = 'juliet'

@@ -11,7 +11,8 @@ import { installNodeWebSocket } from '../src/xmpp/node-websocket.ts'
 import { XmppSession } from '../src/xmpp/session.ts'
 import { type Element, xml } from '../src/xmpp/stanza.ts'
 import { type Account, makeAccount } from './account.ts'
-import { type FederatedServer, type Federation, startFederation } from './federation.ts'
+import { type Federation, startFederation } from './federation.ts'
+import type { FederatedServer } from './xmpp-server.ts'
 
 const SETUP_TIMEOUT_MS = 60_000
 const PATIENCE = { timeout: 15_000, interval: 20 }

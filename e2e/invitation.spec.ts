@@ -2,8 +2,9 @@
 import { expect, type Page } from '@playwright/test'
 import { parseSpaceLink } from '../src/app/space-link.ts'
 import { type Account, makeAccount } from './account.ts'
-import { type FederatedServer, type Federation, startFederation } from './federation.ts'
+import { type Federation, startFederation } from './federation.ts'
 import { expectAllListed, expectLinks, expectOneRing, Tab, test } from './tabs.ts'
+import type { FederatedServer } from './xmpp-server.ts'
 
 let federation: Federation
 

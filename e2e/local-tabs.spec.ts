@@ -2,8 +2,9 @@
 import { type BrowserContext, expect, type Page } from '@playwright/test'
 import { encodeSpaceLink, newSecret } from '../src/app/space-link.ts'
 import { createXmppService } from '../src/service/xmpp-service.ts'
-import { type AppServer, findFreePort } from './app-server.ts'
+import type { AppServer } from './app-server.ts'
 import type {} from './bare-page/bare-page.ts'
+import { findFreePort } from './free-port.ts'
 import {
   expectAllListed,
   expectClosedWithout,

@@ -8,12 +8,13 @@ import { join } from '../src/peer/join.ts'
 import type { Ring } from '../src/peer/ring.ts'
 import { memoryStorage } from '../src/xmpp/memory-storage.ts'
 import { installNodeWebSocket } from '../src/xmpp/node-websocket.ts'
-import { type Prosody, startProsody } from './prosody.ts'
+import { startProsody } from './prosody.ts'
+import type { XmppServer } from './xmpp-server.ts'
 
 const LIMIT = { timeout: 60_000, interval: 100 }
 const LARGE = new Uint8Array(60_000)
 
-let server: Prosody
+let server: XmppServer
 const rings: Ring[] = []
 
 beforeEach(async () => {

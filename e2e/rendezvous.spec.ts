@@ -1,12 +1,13 @@
 /**
  * Do tabs meet whatever the service, and however they sign in: as strangers, with accounts that the page makes, with one
- * account? The same on the embedded service and on one that others wrote, each given as `XMPP_SERVICE`.
+ * account? The same on the embedded service and on those that others wrote, each given as `XMPP_SERVICE`.
  */
 import { type BrowserContext, expect } from '@playwright/test'
 import { createXmppService } from '../src/service/xmpp-service.ts'
 import { type Account, makeAccount } from './account.ts'
 import { type AppServer, startAppServer } from './app-server.ts'
 import type {} from './bare-page/bare-page.ts'
+import { startEjabberd } from './ejabberd.ts'
 import { startProsody } from './prosody.ts'
 import {
   expectAllListed,
@@ -18,6 +19,7 @@ import {
   test,
   untilUnlisted,
 } from './tabs.ts'
+import type { XmppServer } from './xmpp-server.ts'
 
 type Door = { service: string; domain: string }
 
@@ -31,7 +33,8 @@ type Grounds = {
 
 const SERVICES: { name: string; open: () => Promise<Grounds> }[] = [
   { name: 'the embedded service', open: openEmbedded },
-  { name: 'Prosody', open: openProsody },
+  { name: 'Prosody', open: async () => groundsOf(await startProsody()) },
+  { name: 'ejabberd', open: async () => groundsOf(await startEjabberd()) },
 ]
 
 for (const { name, open } of SERVICES) {
@@ -141,8 +144,7 @@ async function openEmbedded(): Promise<Grounds> {
   }
 }
 
-async function openProsody(): Promise<Grounds> {
-  const { service, domain, anonymousDomain, stop } = await startProsody()
+function groundsOf({ service, domain, anonymousDomain, stop }: XmppServer): Grounds {
   return { anonymous: { service, domain: anonymousDomain }, registering: { service, domain }, close: stop }
 }
 

@@ -3,10 +3,11 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, type Page } from '@playwright/test'
 import { type Account, makeAccount } from './account.ts'
-import { type Prosody, startProsody } from './prosody.ts'
+import { startProsody } from './prosody.ts'
 import { Tab, test } from './tabs.ts'
+import type { XmppServer } from './xmpp-server.ts'
 
-let prosody: Prosody
+let prosody: XmppServer
 let account: Account
 let web: Server
 let host: string

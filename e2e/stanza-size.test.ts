@@ -4,12 +4,13 @@ import { memoryStorage } from '../src/xmpp/memory-storage.ts'
 import { installNodeWebSocket } from '../src/xmpp/node-websocket.ts'
 import { XmppSession } from '../src/xmpp/session.ts'
 import { xml } from '../src/xmpp/stanza.ts'
-import { type Prosody, startProsody } from './prosody.ts'
+import { startProsody } from './prosody.ts'
+import type { XmppServer } from './xmpp-server.ts'
 
 const LIMIT = 20_000
 const PATIENCE = { timeout: 10_000, interval: 20 }
 
-let prosody: Prosody
+let prosody: XmppServer
 
 beforeAll(async () => {
   installNodeWebSocket()

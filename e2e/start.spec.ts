@@ -1,7 +1,7 @@
 /** Does `npm start` alone suffice? It must print one URL, at which tabs meet with no other server. */
 import { spawn } from 'node:child_process'
 import { expect } from '@playwright/test'
-import { findFreePort } from './app-server.ts'
+import { findFreePort } from './free-port.ts'
 import { expectAllListed, expectLinks, Tab, test } from './tabs.ts'
 
 test('npm start prints one URL, and tabs that open it meet', async ({ context }) => {

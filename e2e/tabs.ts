@@ -2,10 +2,12 @@
  * Tabs: what a person sees and does in the app, and what a debugger reads of it. The `app` fixture is one server of the
  * app for all tests of a file, with the embedded XMPP service. Tabs of its `context` meet as those of different browsers do.
  */
+
 import { type BrowserContext, test as base, expect, type Locator, type Page } from '@playwright/test'
 import type { Address } from '../src/overlay/address.ts'
 import type { Snapshot } from '../src/peer/ring.ts'
 import { type AppServer, startAppServer } from './app-server.ts'
+import { faultsOfRing } from './ring-faults.ts'
 
 /** A guess: ten tabs on two busy cores take 3 s. */
 export const FORMED = { timeout: 30_000, intervals: [50] }
@@ -173,21 +175,8 @@ async function listed(tab: Tab): Promise<(string | null)[]> {
 
 /** One ring: each tab is connected and has those as nearest neighbours who are nearest among all. */
 export async function expectOneRing(tabs: Tab[]): Promise<void> {
-  await expect.poll(() => faultsOfRing(tabs), { ...FORMED, message: 'what is wrong with the ring' }).toEqual([])
-}
-
-async function faultsOfRing(tabs: Tab[]): Promise<string[]> {
-  const snapshots = await Promise.all(tabs.map((tab) => tab.snapshot()))
-  const order = snapshots.map(({ address }) => address).sort((a, b) => (a < b ? -1 : 1))
-  const faults: string[] = []
-  for (const { address, state, near } of snapshots) {
-    const place = order.indexOf(address)
-    const [after, before] = [order.at((place + 1) % order.length), order.at(place - 1)]
-    if (state !== 'connected') faults.push(`${address} is ${state}`)
-    if (near.left[0] !== after) faults.push(`left of ${address} is ${near.left[0]} and not ${after}`)
-    if (near.right[0] !== before) faults.push(`right of ${address} is ${near.right[0]} and not ${before}`)
-  }
-  return faults
+  const faults = async () => faultsOfRing(await Promise.all(tabs.map((tab) => tab.snapshot())))
+  await expect.poll(faults, { ...FORMED, message: 'what is wrong with the ring' }).toEqual([])
 }
 
 /** The tabs that remain have closed the ring: who is gone is neither listed nor drawn, and the others go on. */

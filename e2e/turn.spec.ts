@@ -7,14 +7,15 @@ import { type BrowserContext, expect } from '@playwright/test'
 import { type AppServer, startAppServer } from './app-server.ts'
 import { type Coturn, startCoturn } from './coturn.ts'
 import { CHROMIUM } from './install.ts'
-import { type Prosody, startProsody } from './prosody.ts'
+import { startProsody } from './prosody.ts'
 import { expectAllListed, expectLinks, FORMED, openTabs, type Tab, test } from './tabs.ts'
+import type { XmppServer } from './xmpp-server.ts'
 
 /** Chromium asks a TURN server over TLS for a certificate that it trusts; that of the test's server is its own. */
 test.use({ launchOptions: { executablePath: CHROMIUM, args: ['--ignore-certificate-errors'] } })
 
 let coturn: Coturn
-let prosody: Prosody
+let prosody: XmppServer
 let app: AppServer
 
 test.beforeAll(async () => {

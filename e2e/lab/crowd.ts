@@ -85,7 +85,7 @@ export async function runCrowd(options: CrowdOptions, tell: (line: string) => vo
       joining: joined,
       resting: { ...resting, seconds: QUIET_MS / 1_000 },
       presencesHeld: await presencesHeld(prosody, account, NAMESPACE),
-      server: await processCost(prosody.pid),
+      server: await processCost(prosody.pid()),
     }
   } finally {
     await Promise.all(rings.map((ring) => ring.leave()))

@@ -2,7 +2,7 @@
  * The lab from its beginning to its end: builds the network, starts the server and the browsers, runs, and removes all
  * of it, also when it is interrupted or a step throws.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seededRandom } from '../../src/overlay/seeded-random.ts'
@@ -20,11 +20,18 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 export async function measureLab(options: LabOptions, log: (line: string) => void): Promise<MeasuredRun[]> {
   const random = seededRandom(options.seed)
   const nats = shuffled(natKinds(options.nat, options.peers), random)
-  const network = new LabNetwork(nats, options)
-  const stopListening = atAnyEnd(() => network.remove())
-  const folder = await mkdtemp(join(tmpdir(), 'overture-lab-'))
+  const folder = mkdtempSync(join(tmpdir(), 'overture-lab-'))
+  // So that the servers and the browsers write there too, who have no time to clean up when the lab is interrupted.
+  process.env.TMPDIR = folder
+  let network: LabNetwork | undefined
+  const remove = () => {
+    network?.remove()
+    rmSync(folder, { recursive: true, force: true })
+  }
+  const stopListening = atAnyEnd(remove)
   const peers: LabPeer[] = []
   try {
+    network = new LabNetwork(nats, options)
     const { server: name, coturn } = options
     const server = await startLabServer(network.server, { host: SERVER_IP, server: name, coturn })
     try {
@@ -43,9 +50,8 @@ export async function measureLab(options: LabOptions, log: (line: string) => voi
       await server.stop()
     }
   } finally {
-    network.remove()
+    remove()
     stopListening()
-    await rm(folder, { recursive: true, force: true })
   }
 }
 

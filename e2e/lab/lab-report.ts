@@ -28,6 +28,8 @@ export type LabFigures = {
   /** Pairs whose snapshots say another kind than the browsers. */
   misnamed: number
   silent: number
+  /** Runs whose peers did not become one ring. */
+  broken: number
   /** From the change of address until the peer and each other had heard each other. */
   talksAgainMs?: { median: number | null; p95: number | null }
   runs: { milestones: Milestones[]; wholeMs: number | null; pairs: LabRun['pairs']; talksAgainMs?: number | null }[]
@@ -50,6 +52,7 @@ export function labFigures({ seed, json: _, ...options }: LabOptions, runs: read
     worseThanPossible: pairs.filter(({ best }) => !best).length,
     misnamed: pairs.filter(({ kind, shown }) => kind !== shown).length,
     silent: pairs.filter(({ talked }) => !talked).length,
+    broken: runs.filter(({ ringFaults }) => ringFaults.length > 0).length,
     ...(options.move ? { talksAgainMs: spread(runs.map(({ talksAgainMs }) => talksAgainMs)) } : {}),
     runs: runs.map((run) => ({
       milestones: run.milestones,
@@ -78,7 +81,7 @@ export function labTable({ seed, options, median, p95, wholeMs, ...rest }: LabFi
     ...rows.map(([name = '', ...cells]) => name.padEnd(22) + cells.map((cell) => cell.padStart(12)).join('')),
     '',
     `all peers had all links after ${shownSeconds(wholeMs.median)} s (median), ${shownSeconds(wholeMs.p95)} s (95 of 100)`,
-    `pairs: ${kinds.join(', ')}; ${rest.worseThanPossible} worse than their NATs allow; ${rest.misnamed} misnamed; ${rest.silent} could not talk`,
+    `pairs: ${kinds.join(', ')}; ${rest.worseThanPossible} worse than their NATs allow; ${rest.misnamed} misnamed; ${rest.silent} could not talk; ${rest.broken} runs not one ring`,
     ...(again
       ? [`talks again after ${shownSeconds(again.median)} s (median), ${shownSeconds(again.p95)} s (95 of 100)`]
       : []),
@@ -89,7 +92,8 @@ export function runLine(run: MeasuredRun): string {
   const latest = STEPS.map((step) => `${step} ${maximum(run.milestones.map((steps) => steps[step]))}`)
   const kinds = Object.entries(countKinds(run.pairs)).map(([kind, count]) => `${count} ${kind}`)
   const again = run.talksAgainMs === undefined ? '' : `, talks again after ${round(run.talksAgainMs)} ms`
-  return `slowest peer: ${latest.join(', ')}; whole ${run.wholeMs === undefined ? 'never' : round(run.wholeMs)}; ${kinds.join(', ')}${again}`
+  const broken = run.ringFaults.map((fault) => `, ${fault}`).join('')
+  return `slowest peer: ${latest.join(', ')}; whole ${run.wholeMs === undefined ? 'never' : round(run.wholeMs)}; ${kinds.join(', ')}${again}${broken}`
 }
 
 function countKinds(pairs: LabRun['pairs']): Partial<Record<PairKind, number>> {

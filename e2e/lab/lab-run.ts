@@ -5,6 +5,7 @@ import { encodeSpaceLink } from '../../src/app/space-link.ts'
 import type { Address } from '../../src/overlay/address.ts'
 import { rankOf } from '../../src/overlay/channel-kind.ts'
 import type { Milestones, Snapshot } from '../../src/peer/ring.ts'
+import { faultsOfRing } from '../ring-faults.ts'
 import type { IcePath, LabPeer } from './lab-peer.ts'
 import { bestOf, type NatKind } from './nat-rules.ts'
 import type { ServerReport } from './server-request.ts'
@@ -47,6 +48,8 @@ export type LabRun = {
   /** From the common start until the last peer had the links that it can have; undefined when that did not come. */
   wholeMs: number | undefined
   pairs: Pair[]
+  /** What was still wrong with the ring when patience was over. */
+  ringFaults: string[]
 }
 
 /** Leaves the pages open, in the space. */
@@ -78,6 +81,16 @@ export async function runLab({ peers, nats, server, coturn }: Lab): Promise<LabR
     milestones: snapshots.map(({ milestones }) => milestones),
     wholeMs: took.some((ms) => ms === undefined) ? undefined : Math.max(...(took as number[])),
     pairs: pairsOf({ snapshots, paths, nats, coturn, missed }),
+    ringFaults: await lastingFaults(peers, TALK_PATIENCE_MS),
+  }
+}
+
+async function lastingFaults(peers: readonly LabPeer[], patienceMs: number): Promise<string[]> {
+  const givenUpMs = Date.now() + patienceMs
+  for (;;) {
+    const faults = faultsOfRing(await Promise.all(peers.map((peer) => peer.snapshot())))
+    if (faults.length === 0 || Date.now() > givenUpMs) return faults
+    await delay(POLL_MS)
   }
 }
 

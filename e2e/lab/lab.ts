@@ -1,7 +1,7 @@
 /**
  * How long do real browsers behind real NATs take to find each other? `npm run lab -- [options]`: the experiment of the
- * paper's Table II, in network namespaces of this machine. Ends with 1 when a pair could not talk or the machine has no
- * lab, with 2 when it is asked for what there is not.
+ * paper's Table II, in network namespaces of this machine. Ends with 1 when a pair could not talk, the peers are
+ * not one ring or the machine has no lab, with 2 when it is asked for what there is not.
  */
 import { runCrowd } from './crowd.ts'
 import { CROWD_USAGE, parseCrowd } from './crowd-options.ts'
@@ -28,7 +28,7 @@ async function main(): Promise<number> {
     const figures = labFigures(options, await measureLab(options, console.error))
     console.log(labTable(figures))
     if (options.json) console.log(JSON.stringify(figures))
-    return figures.silent > 0 ? 1 : 0
+    return figures.silent > 0 || figures.broken > 0 ? 1 : 0
   } catch (error) {
     if (!(error instanceof LabOptionError)) throw error
     console.error(`${error.message}\n\n${words[0] === 'crowd' ? CROWD_USAGE : LAB_USAGE}`)

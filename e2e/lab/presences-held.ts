@@ -6,12 +6,12 @@ import { memoryStorage } from '../../src/xmpp/memory-storage.ts'
 import { XmppSession } from '../../src/xmpp/session.ts'
 import { xml } from '../../src/xmpp/stanza.ts'
 import type { Account } from '../account.ts'
-import type { Prosody } from '../prosody.ts'
+import type { XmppServer } from '../xmpp-server.ts'
 
 const QUIET_MS = 3_000 // A guess: a server that has said nothing for so long has said all.
 
-export async function presencesHeld(prosody: Prosody, account: Account, namespace: string): Promise<number> {
-  const { service, domain, rooms } = prosody
+export async function presencesHeld(server: XmppServer, account: Account, namespace: string): Promise<number> {
+  const { service, domain } = server
   const session = new XmppSession({
     service,
     domain,
@@ -21,7 +21,7 @@ export async function presencesHeld(prosody: Prosody, account: Account, namespac
     random: Math.random,
   })
   const seen = new Set<string>()
-  const room = `${namespaceHash(namespace, undefined)}@${rooms}`
+  const room = `${namespaceHash(namespace, undefined)}@conference.${domain}`
   session.onPresence(({ attrs }) => {
     const isOwn = attrs.from === session.jid || attrs.from === `${room}/observer`
     if (attrs.type === undefined && !isOwn) seen.add(attrs.from)

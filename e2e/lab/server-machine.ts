@@ -12,6 +12,7 @@ import { extname, join, normalize } from 'node:path'
 import type { ExternalService } from '../../src/service/external-services.ts'
 import { createXmppService } from '../../src/service/xmpp-service.ts'
 import { type Coturn, startCoturn, turnCredentials } from '../coturn.ts'
+import { startEjabberd } from '../ejabberd.ts'
 import { startProsody } from '../prosody.ts'
 import type { ServerReport, ServerRequest } from './server-request.ts'
 
@@ -49,8 +50,10 @@ async function startXmpp({ server, host }: ServerRequest, turn: Coturn | undefin
       const { service, anonymousDomain, stop } = await startProsody({ host, ...(turn ? { turn } : {}) })
       return { service, domain: anonymousDomain, stop }
     }
-    case 'ejabberd':
-      throw new Error('There is no ejabberd in the lab yet.')
+    case 'ejabberd': {
+      const { service, anonymousDomain, stop } = await startEjabberd({ host, ...(turn ? { turn } : {}) })
+      return { service, domain: anonymousDomain, stop }
+    }
     case 'embedded': {
       const xmppService = createXmppService({ externalServices: () => (turn ? servicesOf(turn) : []) })
       const { url: service, close } = await xmppService.listen(0, host)

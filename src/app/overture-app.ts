@@ -59,7 +59,7 @@ export class OvertureApp extends LitElement {
     addEventListener('pagehide', this.#leave)
     addEventListener('pageshow', this.#comeBack)
     addEventListener('online', this.#tryNow)
-    document.addEventListener('visibilitychange', this.#read)
+    document.addEventListener('visibilitychange', this.#lookedAt)
     void loadServiceConfig().then((config) => {
       this.#config = config
       this.#route()
@@ -72,7 +72,7 @@ export class OvertureApp extends LitElement {
     removeEventListener('pagehide', this.#leave)
     removeEventListener('pageshow', this.#comeBack)
     removeEventListener('online', this.#tryNow)
-    document.removeEventListener('visibilitychange', this.#read)
+    document.removeEventListener('visibilitychange', this.#lookedAt)
     this.#leave()
   }
 
@@ -199,6 +199,12 @@ export class OvertureApp extends LitElement {
 
   readonly #read = () => {
     if (!document.hidden && this.page.name === 'space') this.page.space.markRead()
+  }
+
+  readonly #lookedAt = () => {
+    if (document.hidden) return
+    this.#read()
+    this.#tryNow()
   }
 
   readonly #leave = () => {

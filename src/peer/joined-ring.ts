@@ -87,7 +87,11 @@ export class JoinedRing implements Ring {
     }
     this.stops.push(
       pageEvents({
-        hidden: (hidden) => this.driver.give({ type: 'visibility-changed', hidden }),
+        hidden: (hidden) => {
+          // A browser may have held the timers of a hidden page back, that of the next try among them.
+          if (!hidden) session?.reconnectNow()
+          this.driver.give({ type: 'visibility-changed', hidden })
+        },
         awake: () => {
           session?.reconnectNow()
           this.driver.give({ type: 'doubt' })

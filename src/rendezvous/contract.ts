@@ -110,6 +110,8 @@ export function rendezvousContract(name: string, setup: () => Promise<Grounds>):
         const first = await joinHere()
         const second = await joinHere()
         await vi.waitFor(() => expect(first.seen).toHaveLength(1), PATIENCE)
+        // Others are shown by other processes of a service than the one that answers us: in order each, not together.
+        await vi.waitFor(() => expect(second.seen).toHaveLength(1), PATIENCE)
         await second.session.stop()
         await vi.waitFor(() => expect(first.gone).toEqual([second.endpoint]), PATIENCE)
         await second.session.start()

@@ -48,6 +48,13 @@ describe('presence rendezvous', () => {
     ])
   })
 
+  test('who is shown with the time of its presence was there before us, however late the service shows it', async () => {
+    const { stanzas, seen, settle } = started()
+    await settle()
+    stanzas.receive(`<presence from='${OTHER}'><delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z'/></presence>`)
+    expect(seen).toEqual([{ endpoint: `xmpp:${OTHER}`, elder: true }])
+  })
+
   test('a contact on another service is an elder whenever its answer comes', async () => {
     const { stanzas, seen, settle } = started()
     await settle()

@@ -15,6 +15,7 @@ import { ENOUGH_GREETERS, GreeterWatch, greeterMark, isGreeter } from './greeter
 import { showsNamespace } from './resource.ts'
 
 const MUC_USER_NS = 'http://jabber.org/protocol/muc#user'
+const DELAY_NS = 'urn:xmpp:delay'
 
 export class PresenceRendezvous implements Rendezvous {
   readonly name = 'presence'
@@ -173,7 +174,7 @@ export class PresenceRendezvous implements Rendezvous {
       this.keepList()
     }
     if (type !== undefined) return
-    const seen = { elder: this.isElder(from), greeter: isGreeter(presence) }
+    const seen = { elder: this.isElder(from, presence), greeter: isGreeter(presence) }
     if (!this.see(from, seen) || bareOf(from) !== bareOf(this.stanzas.jid ?? '')) return
     this.watch.note(from, seen.greeter)
     if (!this.withdrawIfExcused()) this.keepList()
@@ -188,11 +189,13 @@ export class PresenceRendezvous implements Rendezvous {
   }
 
   /**
-   * Another service's answer to our probe cannot be told from somebody's arrival, so both sides may think the other the
-   * elder: both ask, which is better than neither.
+   * Who has been there for some time is shown with the time of its presence (XEP-0203), also where the service shows it
+   * after its answer, as ejabberd does when it is busy. Another service's answer to our probe need not be told from
+   * somebody's arrival, so both sides may think the other the elder: both ask, which is better than neither.
    */
-  private isElder(from: string): boolean {
-    return this.arriving !== undefined || domainOf(from) !== domainOf(this.stanzas.jid ?? '')
+  private isElder(from: string, presence: Element): boolean {
+    if (this.arriving !== undefined || presence.getChild('delay', DELAY_NS) !== undefined) return true
+    return domainOf(from) !== domainOf(this.stanzas.jid ?? '')
   }
 }
 

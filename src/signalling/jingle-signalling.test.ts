@@ -153,6 +153,22 @@ describe('Jingle signalling', () => {
     expect(far.ends).toEqual([])
   })
 
+  it('believes the service and not the payload about who offers', async () => {
+    const { accepting } = pair()
+    exchange.connect('mallory@example.org/1')
+    const child = writeJingle({
+      action: 'session-initiate',
+      sid: 's',
+      description: OFFER,
+      candidates: [],
+      unreadable: 0,
+    })
+    Object.assign(child.attrs, { from: A, initiator: A, responder: A })
+    void exchange.find('mallory@example.org/1')?.request({ type: 'set', to: B, child })
+    await vi.advanceTimersByTimeAsync(1)
+    expect(accepting.map(({ session }) => session.endpoint)).toEqual([endpointOf('webrtc', 'mallory@example.org/1')])
+  })
+
   it('refuses what the state of a session does not allow', async () => {
     const { near, b, request } = await active()
     const sid = near.session.id

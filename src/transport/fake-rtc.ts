@@ -64,6 +64,7 @@ export class FakePeer implements RtcPeer {
   destroyed = false
   refuses = false
   looks = 0
+  iceConnectionState: RTCIceConnectionState = 'new'
   private pair: unknown = null
   private readonly reports = new Map<string, Record<string, unknown>>()
   private readonly target = new EventTarget()
@@ -75,7 +76,13 @@ export class FakePeer implements RtcPeer {
       this.looks += 1
       return this.reports
     }
-    return { sctp: { transport: { iceTransport } }, getStats, addEventListener } as unknown as RTCPeerConnection
+    const { iceConnectionState } = this
+    return {
+      sctp: { transport: { iceTransport } },
+      getStats,
+      addEventListener,
+      iceConnectionState,
+    } as unknown as RTCPeerConnection
   }
 
   choose(local: string, remote: string) {

@@ -58,13 +58,14 @@ describe('a WebRTC channel that we dial', () => {
     expect(peer.destroyed).toBe(true)
   })
 
-  it('closes when it does not open in time, and ends its signalling', () => {
+  it('closes when it does not open in time, ends its signalling, and tells how far ICE was', () => {
     const { peer, offers, events } = dialled()
     peer.events?.signal({ type: 'offer', sdp: buildSdp(OFFER) ?? '' })
     vi.advanceTimersByTime(14_999)
     expect(events).toEqual([])
+    peer.iceConnectionState = 'checking'
     vi.advanceTimersByTime(1)
-    expect(events).toEqual(['closed timeout'])
+    expect(events).toEqual(['closed timeout, ice checking'])
     expect(offered(offers).session.ends).toEqual(['timeout'])
     expect(peer.destroyed).toBe(true)
   })

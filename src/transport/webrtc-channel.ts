@@ -92,7 +92,10 @@ export class WebrtcChannel implements Channel {
     this.dataChannel = peer.dataChannel
     this.incoming = offered !== undefined
     const deadline = keeper.clock.now() + OPEN_DEADLINE_MS
-    this.cancelDeadline = keeper.clock.wakeAt(deadline, () => this.fail('timeout'))
+    this.cancelDeadline = keeper.clock.wakeAt(deadline, () =>
+      // ICE may still be at it, or have found no path to try: what it has come to is the cause.
+      this.fail('timeout', `timeout, ice ${this.peer.connection.iceConnectionState}`),
+    )
     peer.bind({ signal: (signal) => this.tell(signal), closed: (cause) => this.handleClosed(cause) })
     this.dataChannel.bufferedAmountLowThreshold = WRITABLE_AT_BYTES
     this.dataChannel.onbufferedamountlow = () => this.handleDrained()
@@ -274,11 +277,11 @@ export class WebrtcChannel implements Channel {
     queueMicrotask(() => this.fail(reason))
   }
 
-  private fail(reason: string): void {
+  private fail(reason: string, cause = reason): void {
     if (this.state === 'closed') return
     const { events } = this
     this.finish(reason)
-    events?.closed(reason)
+    events?.closed(cause)
   }
 
   private finish(reason: string): void {

@@ -31,6 +31,18 @@ describe('the WebRTC transport', () => {
   })
 })
 
+describe('credentials that a TURN server refuses', () => {
+  it('are told of to who gave them, other trouble with a server is not', () => {
+    const { transport, tell, refusals } = withSilentRtc()
+    transport.dial(TO_B).bind(recording([]))
+    for (const errorCode of [701, 300, 486, 600]) tell('icecandidateerror', { errorCode })
+    expect(refusals()).toBe(0)
+    tell('icecandidateerror', { errorCode: 401 })
+    expect(refusals()).toBe(1)
+    expect([...transport.dropped]).toEqual([['credentials refused', 1]])
+  })
+})
+
 describe('the number of RTCPeerConnections', () => {
   it('made by dialling is bounded in any minute, and who is refused is told why and counted', async () => {
     const { clock, made, transport } = withSilentRtc()
@@ -79,6 +91,8 @@ describe('the number of RTCPeerConnections', () => {
 function withSilentRtc() {
   const clock = new VirtualClock()
   let made = 0
+  let refusals = 0
+  const told = new EventTarget()
   class SilentConnection {
     constructor() {
       made += 1
@@ -92,12 +106,12 @@ function withSilentRtc() {
     setRemoteDescription() {
       return new Promise(() => {})
     }
-    addEventListener() {}
+    addEventListener = told.addEventListener.bind(told)
     close() {}
   }
   const rtc = { RTCPeerConnection: SilentConnection, RTCSessionDescription: Object, RTCIceCandidate: Object }
   const { signalling, arrive } = fakeSignalling()
-  const reflection = { iceServers: () => [] }
+  const reflection = { iceServers: () => [], refused: () => void refusals++ }
   const transport = new WebrtcTransport({ signalling, reflection, clock, rtc: rtc as unknown as Rtc })
   transport.listen(() => {})
   /** Returns how the session was ended, if it was. */
@@ -106,7 +120,9 @@ function withSilentRtc() {
     arrive(session, OFFER)
     return session.ends
   }
-  return { clock, made: () => made, transport, offer }
+  /** What a connection tells of itself. */
+  const tell = (type: string, facts: object) => told.dispatchEvent(Object.assign(new Event(type), facts))
+  return { clock, made: () => made, refusals: () => refusals, transport, offer, tell }
 }
 
 function dialAndGiveUp(transport: WebrtcTransport): void {

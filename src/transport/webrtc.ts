@@ -1,7 +1,8 @@
 /**
  * WebRTC: how do bytes flow from tab to tab? Keeps the data channels of one tab, each on an RTCPeerConnection of
- * simple-peer's, and bounds how many live and how many are tried. An offer arrives through the signalling that it is given; STUN and TURN servers come
- * from reflection at the moment of each attempt.
+ * simple-peer's, and bounds how many live and how many are tried. An offer arrives through the signalling that it is
+ * given; STUN and TURN servers come from reflection at the moment of each attempt, and it is told of credentials that
+ * one of them refuses.
  */
 import type SimplePeerTypes from 'simple-peer'
 import SimplePeer from 'simple-peer/simplepeer.min.js'
@@ -29,6 +30,9 @@ export const MAX_LIVE_CONNECTIONS = 64 // A guess: Chromium stops at 500 for a p
 
 /** Both sides know of the channel, so that nobody waits for the other to announce it (RFC 8832 §1). */
 const CHANNEL: RTCDataChannelInit = { negotiated: true, id: 0, ordered: true }
+
+/** RFC 8489 §14.8: a TURN server takes neither what we said first, as is usual, nor the credentials that we said then. */
+const UNAUTHORIZED = 401
 
 /** Causes of simple-peer's that have a plainer name; of the rest its code is told. */
 const CAUSES: Record<string, string | undefined> = {
@@ -152,7 +156,13 @@ export class WebrtcTransport implements Transport, WebrtcChannelKeeper {
 
   private createPeer(initiator: boolean): RtcPeer | undefined {
     try {
-      return new SimpleRtcPeer(initiator, this.reflection.iceServers(), this.rtc)
+      const peer = new SimpleRtcPeer(initiator, this.reflection.iceServers(), this.rtc)
+      peer.connection.addEventListener('icecandidateerror', ({ errorCode }) => {
+        if (errorCode !== UNAUTHORIZED) return
+        this.drop('credentials refused')
+        this.reflection.refused?.()
+      })
+      return peer
     } catch {
       this.drop('no connection')
       return undefined

@@ -154,6 +154,15 @@ describe('the XMPP relay', () => {
     expect(far.frames.length).toBe(1)
   })
 
+  it('believes the service and not the payload about whom a channel comes from', async () => {
+    const { arrived } = relays.listening()
+    exchange.connect('mallory@example.org/1')
+    const child = writePiece({ sid: 's', seq: 0, bulk: false, close: false, payload: framed(9) })
+    Object.assign(child.attrs, { from: A, to: B, jid: A })
+    await exchange.find('mallory@example.org/1')?.request({ type: 'set', to: B, child })
+    expect(arrived.map(({ channel }) => channel.endpoint)).toEqual(['xmpp:mallory@example.org/1'])
+  })
+
   it('refuses and counts what is no piece', async () => {
     const { b } = relays.listening()
     const bad = new Element('data', { xmlns: RELAY_XMLNS, sid: 's', seq: '0' }).t('no base64!')
