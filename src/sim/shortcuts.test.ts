@@ -48,6 +48,9 @@ describe('a ring at rest', () => {
         world.run(1_000)
         expect({ seed, second, why: world.whyNoRing() }).toEqual({ seed, second, why: undefined })
       }
+      // Who has drawn in vain, as those it drew had enough, waits for up to half a minute before it draws again.
+      const hasEnough = (inhabitant: Inhabitant) => count(inhabitant, SHORTCUT, 'ours') >= wantedBy(inhabitant)
+      world.runUntil(() => world.nodes.every(hasEnough), 120_000)
       const wanted = world.nodes.map(wantedBy)
       for (const [index, inhabitant] of world.nodes.entries()) {
         const own = count(inhabitant, SHORTCUT, 'ours')
