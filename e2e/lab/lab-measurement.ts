@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seededRandom } from '../../src/overlay/seeded-random.ts'
+import { timeToTalkAgain } from './lab-move.ts'
 import { LabNetwork, SERVER_IP } from './lab-network.ts'
 import type { LabOptions } from './lab-options.ts'
 import { LabPeer } from './lab-peer.ts'
@@ -39,7 +40,11 @@ export async function measureLab(options: LabOptions, log: (line: string) => voi
       log(`${peers.length} browsers behind ${nats.join(', ')}; seed ${options.seed}`)
       const runs: MeasuredRun[] = []
       while (runs.length < options.runs) {
-        const run = await runLab({ peers, nats, server, coturn })
+        const run: MeasuredRun = await runLab({ peers, nats, server, coturn })
+        if (options.move) {
+          const mover = Math.floor(random() * peers.length)
+          run.talksAgainMs = await timeToTalkAgain(network, peers, mover, options.move)
+        }
         await Promise.all(peers.map((peer) => peer.close()))
         runs.push(run)
         log(`run ${runs.length}: ${runLine(run)}`)

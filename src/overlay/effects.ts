@@ -60,5 +60,7 @@ export type Effect =
   /** `left`: said goodbye or fell silent; `unlinked`: is there, but the link was given up. */
   | { type: 'peer'; change: 'joined' | 'changed' | 'left' | 'unlinked'; address: Address }
   | { type: 'state'; state: NodeState }
+  /** So many links have fallen silent at once that it may be our own network that is gone, and the service with it. */
+  | { type: 'isolated' }
   /** Whether to show presence from now on; `newcomer` before the first. */
   | { type: 'visibility'; visibility: Visibility }

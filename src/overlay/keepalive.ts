@@ -48,6 +48,9 @@ const AHEAD = 0.25
 /** Of so few, people would miss any. In larger rings only the nodes next to us are watched as closely. A guess. */
 const ALL_BESIDE = 25
 
+/** Between two times that we say so. A guess: asking the service, and signing in again, is over by then. */
+const ISOLATED_PAUSE_MS = 5_000
+
 type Probe = { sinceMs: number; wide: boolean; wideAtMs: number; deadlineMs: number }
 
 export interface KeepaliveEvents {
@@ -66,6 +69,7 @@ export class Keepalive {
   private watched: Connection[] = []
   private lookAtMs: number[] = []
   private soonestMs = Number.POSITIVE_INFINITY
+  private isolatedAtMs = Number.NEGATIVE_INFINITY
   /** Those whom the ring would miss at once; undefined when all are. */
   private beside: ReadonlySet<Address> | undefined
 
@@ -199,7 +203,19 @@ export class Keepalive {
       this.core.table.suspect(connection, probe.sinceMs)
       this.ping(connection, true)
       this.askOthers()
+      this.noteIsolation()
     }
+  }
+
+  /** One that is gone is gone; half of all are not gone at once. */
+  private noteIsolation(): void {
+    const { nowMs, table } = this.core
+    if (nowMs < this.isolatedAtMs + ISOLATED_PAUSE_MS) return
+    let silent = 0
+    for (const [connection, { wide }] of this.probes) if (wide && !this.isAnswered(connection)) silent++
+    if (2 * silent < table.size) return
+    this.isolatedAtMs = nowMs
+    this.core.emit({ type: 'isolated' })
   }
 
   /** What took one may have taken more of those who are seldom asked. */

@@ -100,6 +100,7 @@ export class TunnelChannels {
       case 'settle':
       case 'peer':
       case 'state':
+      case 'isolated':
       case 'visibility':
         return false
     }

@@ -21,6 +21,8 @@ export interface DriverEvents {
   state(state: NodeState): void
   /** A signal of another node of the ring. */
   signalled(from: Address, data: Uint8Array): void
+  /** It may be our own network that is gone. */
+  isolated(): void
   /** Whether to show presence from now on. */
   visibility(visibility: Visibility): void
 }
@@ -193,6 +195,9 @@ export class Driver {
         break
       case 'state':
         this.events.state(effect.state)
+        break
+      case 'isolated':
+        this.events.isolated()
         break
       case 'visibility':
         this.events.visibility(effect.visibility)

@@ -17,6 +17,9 @@ import type { Invitation, Milestones, PeerEvent, PeerInfo, Ring, RingEvents, Ser
 /** One data channel message of this size with its headers is within what every browser takes (64 KiB). */
 export const MAX_MESSAGE_BYTES = 65_536
 
+/** How long the service may take to answer a page that nobody answers. A guess: links are given as long. */
+const ISOLATED_TIMEOUT_MS = 1_500
+
 /** Why a ring that was joined without a service has none. */
 const NO_SERVICE = 'This ring uses no XMPP service.'
 
@@ -69,6 +72,7 @@ export class JoinedRing implements Ring {
       deliver: (from, data, broadcast) => this.tell('message', { from, data, broadcast }),
       peer: (change, address) => this.onPeer(change, address),
       state: (state) => this.onState(state),
+      isolated: () => session?.reconnectNow(ISOLATED_TIMEOUT_MS),
       visibility: (visibility) => this.onVisibility(visibility),
       signalled: (from, data) => parts.ringSignalling?.receive(from, data),
     })
@@ -80,6 +84,8 @@ export class JoinedRing implements Ring {
         session.onOnline(() => {
           this.reach('reflectionMs')
           this.driver.announceEndpoints()
+          // Whatever took us from the service may have taken us from others.
+          this.driver.give({ type: 'doubt' })
         }),
         session.onOffline(() => this.driver.announceEndpoints()),
         session.onState(() => this.tell('service', this.service)),

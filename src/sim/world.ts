@@ -153,7 +153,8 @@ export class World {
     const ringSignalling = this.options.throughRing ? new RingSignalling(address, this.clock, this.random) : undefined
     const signalled = (from: Address, data: Uint8Array) => ringSignalling?.receive(from, data)
     const visibility = (now: Visibility) => this.rendezvous.become(inhabitant, now)
-    const events = { deliver, peer: () => undefined, state: () => undefined, signalled, visibility }
+    const nothing = () => undefined
+    const events = { deliver, peer: nothing, state: nothing, isolated: nothing, signalled, visibility }
     const driver = new Driver(node, this.clock, events, { tracing: traced?.(name) ?? true })
     const startedAtMs = this.clock.now()
     const inhabitant: Inhabitant = { name, driver, node, address, delivered, transports: [], startedAtMs, gone: false }

@@ -107,11 +107,11 @@ export class XmppSession implements Stanzas {
   }
 
   /** The network is back, or the page is seen again: tries at once if offline, and asks if online still means online. */
-  reconnectNow(): void {
+  reconnectNow(timeoutMs = PROBE_TIMEOUT_MS): void {
     if (this.phase.name === 'waiting') {
       this.phase.cancel()
       this.connect()
-    } else if (this.phase.name === 'online') this.keepalive.probe(PROBE_TIMEOUT_MS)
+    } else if (this.phase.name === 'online') this.keepalive.probe(timeoutMs)
   }
 
   /** Says goodbye. Its first part is synchronous, so that `pagehide` may call it; resolves when the socket is closed. */
