@@ -16,9 +16,11 @@ export type Pair = readonly [XmppSession, XmppSession]
 const SMALL_BYTES = 16
 const ROUND_TRIPS = 3
 /** Servers that throttle let a burst pass: 20 kB at Prosody's mod_limits and at Debian's ejabberd. */
-const MAX_WINDOWS = 3
-/** What takes longer is throttled, and need not be asked for again. */
+const MAX_WINDOWS = 4
+/** What takes longer is throttled. A guess: many round trips. */
 export const SLOW_WINDOW_MS = 1_000
+/** So many are enough to know: the rest of a burst may have helped the first. */
+export const MAX_SLOW_WINDOWS = 2
 const PIECE_TIMEOUT_MS = 30_000 // As long as the relay waits for a piece.
 const SIGHT_TIMEOUT_MS = 5_000 // A guess: presence takes one trip, and a busy server a second.
 const ROOM_TIMEOUT_MS = 10_000 // As long as the app waits for a room.
@@ -45,7 +47,8 @@ export async function probePace([one, other]: Pair, roundTripMs: number): Promis
   const stop = other.onIq('set', 'data', RELAY_XMLNS, () => undefined)
   const seen = { about: 'pace' as const, bytes: WINDOW_PIECES * MAX_PAYLOAD_BYTES, ms: [] as number[], roundTripMs }
   try {
-    while (seen.ms.length < MAX_WINDOWS && (seen.ms.at(-1) ?? 0) < SLOW_WINDOW_MS) {
+    const slow = () => seen.ms.filter((ms) => ms - roundTripMs >= SLOW_WINDOW_MS).length
+    while (seen.ms.length < MAX_WINDOWS && slow() < MAX_SLOW_WINDOWS) {
       const pieces = Array.from({ length: WINDOW_PIECES }, () => sendPiece(one, other, MAX_PAYLOAD_BYTES))
       seen.ms.push(await timed(Promise.all(pieces)))
     }

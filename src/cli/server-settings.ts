@@ -27,7 +27,8 @@ export const SETTINGS: Partial<Record<Subject, Settings>> = {
   },
   pace: {
     prosody: 'limits = { c2s = { rate = "1mb/s" } }, or no "limits" in modules_enabled',
-    ejabberd: 'shaper_rules: { c2s_shaper: none }, or a faster shaper, also on the listener',
+    ejabberd:
+      'shaper_rules: { c2s_shaper: … } faster: the shaper of the listener ejabberd_c2s is that of WebSockets, too',
   },
   presence: {
     prosody: '"roster" in modules_enabled',
@@ -40,7 +41,7 @@ export const SETTINGS: Partial<Record<Subject, Settings>> = {
   'stun and turn': {
     prosody:
       '"turn_external" in modules_enabled, turn_external_host and turn_external_secret, turn_external_tcp = true',
-    ejabberd: 'mod_stun_disco, and ejabberd_stun or a coturn that has its secret',
+    ejabberd: 'mod_stun_disco with access: all, and ejabberd_stun or a coturn that has its secret',
   },
   'stun answer': {
     prosody: 'turn_external_host has to be coturn’s name as the world sees it; UDP 3478 has to be open',
@@ -52,7 +53,7 @@ export const SETTINGS: Partial<Record<Subject, Settings>> = {
   },
   limits: {
     prosody: 'c2s_stanza_size_limit = 262144',
-    ejabberd: 'max_stanza_size: 262144 on the listener',
+    ejabberd: 'max_stanza_size: 262144 on the listener ejabberd_c2s',
   },
   'private storage': {
     prosody: '"private" in modules_enabled',
