@@ -1,5 +1,8 @@
 /** Does `npm run server` see of a server what is there, and what is not? On servers that others wrote, and on our own. */
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import { WebSocketServer } from 'ws'
 import { createXmppService } from '../src/service/xmpp-service.ts'
 import { startProsody } from './prosody.ts'
 import { runServerCommand } from './server-command.ts'
@@ -25,6 +28,15 @@ async function embedded(options: Parameters<typeof createXmppService>[0] = {}) {
   stops.push(() => service.close())
   const { url } = await service.listen()
   return { service, url }
+}
+
+async function listening(server: Server): Promise<{ port: number }> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  stops.push(async () => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return server.address() as AddressInfo
 }
 
 describe('the embedded service', { timeout: TIMEOUT_MS }, () => {
@@ -143,6 +155,30 @@ test('a domain that names no address is told of', async () => {
   expect(of('address').status).toBe('missing')
   expect(of('websocket').seen).toBe('nobody knows where the server is')
   expect(code).toBe(1)
+})
+
+test('a domain that lets no page read its address is told of', async () => {
+  const { port } = await listening(createServer((_request, response) => response.end('{"links":[]}')))
+  const { code, of } = await runServerCommand([`127.0.0.1:${port}`])
+  expect(of('address')).toMatchObject({ status: 'missing', seen: expect.stringContaining('(CORS)') })
+  expect(code).toBe(1)
+})
+
+test.each([
+  ['no XML', '<<<'],
+  ['features without an end', '<stream:features'],
+  ['another protocol', '{"type":"welcome"}'],
+])('a server that sends %s is told of', async (_name, text) => {
+  const server = createServer()
+  const sockets = new WebSocketServer({ server })
+  sockets.on('connection', (socket) =>
+    socket.on('message', () => socket.send(text)).on('message', () => socket.close()),
+  )
+  const { port } = await listening(server)
+  const { code, of, stderr } = await runServerCommand([`ws://127.0.0.1:${port}/`])
+  expect(of('websocket').status).toBe('limited')
+  expect(of('ways in').status).toBe('missing')
+  expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
 })
 
 test('wrong words end with 2 and the usage', async () => {

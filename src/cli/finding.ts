@@ -1,7 +1,6 @@
 /** What is an observation worth to Overture? Ok, limited or missing; in words, with what it means. Pure. */
 import type { Way } from '../reflection/ice-server.ts'
-import { MAX_SLOW_WINDOWS, SLOW_WINDOW_MS } from './meeting-probe.ts'
-import type { Observation, Subject } from './observation.ts'
+import type { Observation, Seen, Subject } from './observation.ts'
 import { SCRAM_SETTINGS, SETTINGS, type Settings } from './server-settings.ts'
 
 export type Status = 'ok' | 'limited' | 'missing' | 'not tried'
@@ -23,6 +22,8 @@ type Judgement = { status: Status; seen: string; meaning?: string; settings?: Se
 const WHOLE_PIECE_BYTES = 6_000
 /** A guess: a tab that has lost its network is shown to others for as long. */
 const LONG_HIBERNATION_S = 60
+const SLOW_WINDOW_MS = 1_000 // A guess: many round trips.
+const MAX_SLOW_WINDOWS = 2
 const RELAY_SLOW_MS = 500 // A guess: the ring takes ten round trips to form.
 const SHORT_LIFETIME_S = 600 // A guess: shorter credentials end while a link is being made again.
 
@@ -78,15 +79,13 @@ function judgement(observation: Exclude<Observation, { notTried: string }>): Jud
   }
 }
 
-type Of<S extends Subject> = Exclude<Extract<Observation, { about: S }>, { notTried: string }>
-
-function ofAddress({ host, url, why, hidden }: Of<'address'>): Judgement {
+function ofAddress({ host, url, why, hidden }: Seen<'address'>): Judgement {
   if (url !== undefined) return ok(`${host} names ${url} (XEP-0156)`)
   const seen = hidden ? `${host} has a host-meta file that no page of another origin may read (CORS)` : why
   return missing(seen, 'The domain alone is not enough: people have to be given the wss:// address.')
 }
 
-function ofWebSocket({ url, opened, openedWithoutOrigin, why }: Of<'websocket'>): Judgement {
+function ofWebSocket({ url, opened, openedWithoutOrigin, why }: Seen<'websocket'>): Judgement {
   if (!opened && openedWithoutOrigin) {
     return missing(`it opens for programs, and not for a page of another origin: ${why}`, 'No page can sign in.')
   }
@@ -95,7 +94,7 @@ function ofWebSocket({ url, opened, openedWithoutOrigin, why }: Of<'websocket'>)
   return limited('opens, unencrypted', 'Pages that are served over https cannot open it, and everybody can read along.')
 }
 
-function ofWaysIn({ mechanisms, registers, entered, why }: Of<'ways in'>): Judgement {
+function ofWaysIn({ mechanisms, registers, entered, why }: Seen<'ways in'>): Judgement {
   const listed = ['ANONYMOUS', 'SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN'].filter((name) => mechanisms.includes(name))
   const ways = [...listed, ...(registers ? ['registration'] : [])].join(', ') || 'none that a page has'
   if (entered === undefined) return missing(`${ways}; ${why}`, 'No page can sign in.')
@@ -110,7 +109,7 @@ function ofWaysIn({ mechanisms, registers, entered, why }: Of<'ways in'>): Judge
   return ok(seen)
 }
 
-function ofSessions({ asked, held, shared, why }: Of<'sessions'>): Judgement {
+function ofSessions({ asked, held, shared, why }: Seen<'sessions'>): Judgement {
   const whose = shared ? 'of one account' : 'of strangers'
   if (held === asked) return ok(`${held} ${whose} at once`)
   const seen = `${held} of ${asked} ${whose}; the others were thrown out or not let in: ${why}`
@@ -118,7 +117,7 @@ function ofSessions({ asked, held, shared, why }: Of<'sessions'>): Judgement {
   return limited(seen, `No more than ${held} tabs ${shared ? 'of one account' : 'of one place'} can be there.`)
 }
 
-function ofRelay({ ms, why }: Of<'relay'>): Judgement {
+function ofRelay({ ms, why }: Seen<'relay'>): Judgement {
   if (ms === undefined) {
     return missing(
       `an IQ from one to the other does not come back: ${why}`,
@@ -129,7 +128,7 @@ function ofRelay({ ms, why }: Of<'relay'>): Judgement {
   return ms < RELAY_SLOW_MS ? ok(seen) : limited(seen, 'A ring takes seconds to form.')
 }
 
-function ofPace({ bytes, ms, roundTripMs, why }: Of<'pace'>): Judgement {
+function ofPace({ bytes, ms, roundTripMs, why }: Seen<'pace'>): Judgement {
   const kb = (bytes / 1_024).toFixed(0)
   const slowest = Math.max(0, ...ms)
   if (why !== '') {
@@ -139,9 +138,7 @@ function ofPace({ bytes, ms, roundTripMs, why }: Of<'pace'>): Judgement {
     )
   }
   const seen = `${kb} KiB in pieces take ${ms.map((each) => Math.round(each)).join(', ')} ms`
-  // One alone may be a hiccup of the network.
-  const slow = ms.filter((each) => each - roundTripMs >= SLOW_WINDOW_MS)
-  if (slow.length < MAX_SLOW_WINDOWS) return ok(seen)
+  if (!isThrottled({ ms, roundTripMs })) return ok(seen)
   const pace = ((bytes * 4) / 3 / 1_000 / (slowest / 1_000)).toFixed(1)
   return limited(
     `${seen}: the server reads about ${pace} kB/s of each session`,
@@ -149,7 +146,12 @@ function ofPace({ bytes, ms, roundTripMs, why }: Of<'pace'>): Judgement {
   )
 }
 
-function ofRooms({ at, listed, shown, ms, why }: Of<'rooms'>): Judgement {
+/** One slow window alone may be a hiccup of the network; in the second the server's burst is over. */
+export function isThrottled({ ms, roundTripMs }: Pick<Seen<'pace'>, 'ms' | 'roundTripMs'>): boolean {
+  return ms.filter((each) => each - roundTripMs >= SLOW_WINDOW_MS).length >= MAX_SLOW_WINDOWS
+}
+
+function ofRooms({ at, listed, shown, ms, why }: Seen<'rooms'>): Judgement {
   const meaning = 'Strangers cannot find each other here; tabs of one account, contacts and invitations can.'
   if (at === undefined) return missing(`none: ${why}`, meaning)
   const place = at === listed ? at : `${at}${listed === undefined ? ', which the server does not list' : ''}`
@@ -165,7 +167,7 @@ const NAMES: Record<Way, string> = {
   turns: 'TURN over TLS',
 }
 
-function ofIce({ by, servers, tried }: Of<'stun and turn'>): Judgement {
+function ofIce({ by, servers, tried }: Seen<'stun and turn'>): Judgement {
   if (by === undefined) {
     return missing(
       `none (${tried.join('; ')})`,
@@ -200,7 +202,7 @@ function ofIce({ by, servers, tried }: Of<'stun and turn'>): Judgement {
   return ok(seen)
 }
 
-function ofStun({ answers }: Of<'stun answer'>): Judgement {
+function ofStun({ answers }: Seen<'stun answer'>): Judgement {
   const lines = answers.map(({ place, ms, seenAs }) =>
     ms === undefined
       ? `${place} is silent`
@@ -213,7 +215,7 @@ function ofStun({ answers }: Of<'stun answer'>): Judgement {
   return heard > 0 ? limited(seen, meaning) : missing(seen, meaning)
 }
 
-function ofResumption({ offered, resumes, maxS }: Of<'resumption'>): Judgement {
+function ofResumption({ offered, resumes, maxS }: Seen<'resumption'>): Judgement {
   const meaning = 'After a short cut a page has to be found anew by all others.'
   if (!offered) return missing('no stream management (XEP-0198)', meaning)
   if (!resumes) return limited('stream management, but no stream can be resumed', meaning)
@@ -223,7 +225,7 @@ function ofResumption({ offered, resumes, maxS }: Of<'resumption'>): Judgement {
   return limited(seen, 'A tab that vanishes without goodbye is shown to others for as long.')
 }
 
-function ofLimits({ maxStanzaBytes, idleS }: Of<'limits'>): Judgement {
+function ofLimits({ maxStanzaBytes, idleS }: Seen<'limits'>): Judgement {
   if (maxStanzaBytes === undefined && idleS === undefined) return ok('none announced (XEP-0478)')
   const parts = [
     ...(maxStanzaBytes === undefined ? [] : [`${maxStanzaBytes} bytes in a stanza`]),

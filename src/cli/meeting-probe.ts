@@ -7,20 +7,15 @@ import { WINDOW_PIECES } from '../transport/relay-sender.ts'
 import { MAX_PAYLOAD_BYTES, RELAY_XMLNS, writePiece } from '../transport/relay-xml.ts'
 import type { XmppSession } from '../xmpp/session.ts'
 import { type Element, xml } from '../xmpp/stanza.ts'
-import type { Observation } from './observation.ts'
+import { isThrottled } from './finding.ts'
+import type { RoomView, Seen } from './observation.ts'
 
-/** The seen of one subject. */
-export type Seen<Subject> = Exclude<Extract<Observation, { about: Subject }>, { notTried: string }>
 export type Pair = readonly [XmppSession, XmppSession]
 
 const SMALL_BYTES = 16
 const ROUND_TRIPS = 3
 /** Servers that throttle let a burst pass: 20 kB at Prosody's mod_limits and at Debian's ejabberd. */
 const MAX_WINDOWS = 4
-/** What takes longer is throttled. A guess: many round trips. */
-export const SLOW_WINDOW_MS = 1_000
-/** So many are enough to know: the rest of a burst may have helped the first. */
-export const MAX_SLOW_WINDOWS = 2
 const PIECE_TIMEOUT_MS = 30_000 // As long as the relay waits for a piece.
 const SIGHT_TIMEOUT_MS = 5_000 // A guess: presence takes one trip, and a busy server a second.
 const ROOM_TIMEOUT_MS = 10_000 // As long as the app waits for a room.
@@ -47,8 +42,7 @@ export async function probePace([one, other]: Pair, roundTripMs: number): Promis
   const stop = other.onIq('set', 'data', RELAY_XMLNS, () => undefined)
   const seen = { about: 'pace' as const, bytes: WINDOW_PIECES * MAX_PAYLOAD_BYTES, ms: [] as number[], roundTripMs }
   try {
-    const slow = () => seen.ms.filter((ms) => ms - roundTripMs >= SLOW_WINDOW_MS).length
-    while (seen.ms.length < MAX_WINDOWS && slow() < MAX_SLOW_WINDOWS) {
+    while (seen.ms.length < MAX_WINDOWS && !isThrottled(seen)) {
       const pieces = Array.from({ length: WINDOW_PIECES }, () => sendPiece(one, other, MAX_PAYLOAD_BYTES))
       seen.ms.push(await timed(Promise.all(pieces)))
     }
@@ -109,7 +103,7 @@ export async function probeRooms([one, other]: Pair, hash: string, given?: strin
   return { about: 'rooms', at: undefined, listed, shown: 'not', ms: 0, why: reasons.join('; ') }
 }
 
-type Visit = { shown: Seen<'rooms'>['shown'] | undefined; ms: number; why: string }
+type Visit = { shown: RoomView | undefined; ms: number; why: string }
 
 async function visitRoom([one, other]: Pair, room: string): Promise<Visit> {
   const startedMs = performance.now()
@@ -146,7 +140,7 @@ async function enter({ session, nick }: Visitor, room: string): Promise<Arrival>
 }
 
 /** By whose word the watcher sees the full JID of the other. */
-async function roomSight(watcher: Visitor, watched: Visitor, room: string): Promise<Seen<'rooms'>['shown']> {
+async function roomSight(watcher: Visitor, watched: Visitor, room: string): Promise<RoomView> {
   const sight = await firstPresence(watcher.session, ROOM_TIMEOUT_MS, (presence) => {
     const said = readRoomPresence(presence, room)
     return said?.type === 'present' && said.nick === watched.nick ? said : undefined

@@ -19,6 +19,9 @@ export type Observation =
   | { about: 'left behind'; account: string; removed: boolean; why: string }
   | { about: Subject; notTried: string }
 
+/** What is seen of one subject, once it is tried. */
+export type Seen<S extends Subject> = Exclude<Extract<Observation, { about: S }>, { notTried: string }>
+
 export type Subject = (typeof SUBJECTS)[number]
 
 /** In the order in which they are told. */

@@ -16,8 +16,8 @@ export function linesOf({ about, status, seen, meaning, settings }: Finding): st
   ]
 }
 
-/** What strangers have sent moves no cursor. */
+/** What strangers have sent moves no cursor and turns no text around. */
 function plain(text: string): string {
-  const clean = text.replace(/\p{Cc}/gu, '�')
+  const clean = text.replace(/[\p{Cc}\p{Cf}]/gu, '�')
   return clean.length > MAX_LENGTH ? `${clean.slice(0, MAX_LENGTH)}…` : clean
 }

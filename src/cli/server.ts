@@ -15,7 +15,9 @@ if (words.includes('--help') || words.includes('-h')) {
   console.log(serverUsage())
 } else {
   try {
-    process.exitCode = await run(parseServer(words, process.env.XMPP_PASSWORD))
+    const code = await run(parseServer(words, process.env.XMPP_PASSWORD))
+    // What the libraries still wait for of streams that have failed, for up to 30 s, is of no interest any more.
+    process.stdout.write('', () => process.exit(code))
   } catch (error) {
     if (!(error instanceof ServerOptionError)) throw error
     console.error(`${error.message}\n\n${serverUsage()}`)

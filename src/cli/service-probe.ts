@@ -8,8 +8,8 @@ import { PRIVATE_NS } from '../rendezvous/greeter-list.ts'
 import { realClock } from '../xmpp/real-clock.ts'
 import type { XmppSession } from '../xmpp/session.ts'
 import { type Element, xml } from '../xmpp/stanza.ts'
-import { type Seen, whyOf } from './meeting-probe.ts'
-import type { IceFacts, StunAnswer } from './observation.ts'
+import { whyOf } from './meeting-probe.ts'
+import type { IceFacts, Seen, StunAnswer } from './observation.ts'
 import { askStun } from './stun-binding.ts'
 
 const MAX_SERVICES = 32 // As many as the page looks at.
