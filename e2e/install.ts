@@ -21,7 +21,7 @@ const PROGRAMS: Program[] = [
     : { path: CHROMIUM, package: 'chromium', use: 'the browser; CHROMIUM=<path> names another one' },
   { path: 'prosody', package: 'prosody', use: 'an XMPP server that others wrote' },
   { path: 'turnserver', package: 'coturn', use: 'a STUN and TURN server that others wrote' },
-  { path: 'openssl', package: 'openssl', use: 'the certificate of the TURN server' },
+  { path: 'openssl', package: 'openssl', use: 'the certificates of servers' },
   { path: 'ip', package: 'iproute2', use: 'the network namespaces of the lab' },
   { path: 'tc', package: 'iproute2', use: 'the distances in the lab' },
   { path: 'nft', package: 'nftables', use: 'the NATs of the lab' },

@@ -9,7 +9,7 @@ import { type Clock, type Random, StanzaError, type Stanzas } from '../ports.ts'
 import { xml } from '../xmpp/stanza.ts'
 import { isFullJid, showsNamespace } from './resource.ts'
 
-const PRIVATE_NS = 'jabber:iq:private'
+export const PRIVATE_NS = 'jabber:iq:private'
 /** More are neither written nor read. A guess: greeters of two rings of one account. */
 export const MAX_LISTED = 32
 const TIMEOUT_MS = 2_000 // A guess: who has to wait longer for a list is better shown to all.

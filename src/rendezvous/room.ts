@@ -10,7 +10,7 @@ import { CandidateTable } from './candidate-table.ts'
 import { RoomMembership } from './room-membership.ts'
 import { findRoomService } from './room-services.ts'
 
-const GUESSED_LABEL = 'conference' // Prosody, ejabberd, Openfire and Tigase ship examples or defaults with it.
+export const GUESSED_LABEL = 'conference' // Prosody, ejabberd, Openfire and Tigase ship examples or defaults with it.
 const GUESS_PATIENCE_MS = 1_000 // A guess: a service that looks for a remote domain in vain takes longer.
 
 export type RoomOptions = {
