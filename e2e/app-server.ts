@@ -9,13 +9,13 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
+import { endProcess } from './foreground.ts'
 import { findFreePort } from './free-port.ts'
 
 const PROJECT = fileURLToPath(new URL('..', import.meta.url))
 const PAGES = ['bare-page', 'conformance-page']
 const START_TIMEOUT_MS = 20_000 // Measured: 1 s.
 const RETRY_MS = 50 // A guess.
-const TERM_GRACE_MS = 5_000 // A guess: it stops at once.
 
 export type AppServer = {
   /** With a slash at the end. */
@@ -92,13 +92,4 @@ function answers(url: string): Promise<boolean> {
     ({ ok }) => ok,
     () => false,
   )
-}
-
-async function endProcess(child: ChildProcess): Promise<void> {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  child.kill('SIGTERM')
-  const kill = setTimeout(() => child.kill('SIGKILL'), TERM_GRACE_MS)
-  await gone
-  clearTimeout(kill)
 }

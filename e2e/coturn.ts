@@ -5,9 +5,8 @@
 import { execFileSync } from 'node:child_process'
 import { createHmac, randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
-import { createConnection } from 'node:net'
 import { join } from 'node:path'
-import { runInForeground } from './foreground.ts'
+import { listensAt, runInForeground } from './foreground.ts'
 import { findFreePort } from './free-port.ts'
 
 export type CoturnOptions = {
@@ -41,7 +40,7 @@ export async function startCoturn(options: CoturnOptions = {}): Promise<Coturn> 
       await writeFile(file, configuration({ folder, host, port, tlsPort, secret }))
       return { program: 'turnserver', args: ['-c', file] }
     },
-    answers: async () => (await answers(host, port)) && (await answers(host, tlsPort)),
+    answers: async () => (await listensAt(host, port)) && (await listensAt(host, tlsPort)),
   })
   return { host, port, tlsPort, secret, log, stop }
 }
@@ -90,16 +89,4 @@ log-file=${folder}/turnserver.log
 simple-log
 verbose
 `
-}
-
-function answers(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ host, port })
-    const conclude = (answered: boolean) => {
-      resolve(answered)
-      socket.destroy()
-    }
-    socket.on('connect', () => conclude(true))
-    socket.on('error', () => conclude(false))
-  })
 }

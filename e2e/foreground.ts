@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -43,7 +44,7 @@ export async function runInForeground(server: ForegroundServer): Promise<Running
   const killAtExit = () => child?.kill('SIGKILL')
   process.once('exit', killAtExit)
   const stop = async () => {
-    if (child) await end(child)
+    if (child) await endProcess(child)
     process.off('exit', killAtExit)
     await rm(folder, { recursive: true, force: true })
   }
@@ -58,7 +59,7 @@ export async function runInForeground(server: ForegroundServer): Promise<Running
     }
   }
   const restart = async () => {
-    if (child) await end(child)
+    if (child) await endProcess(child)
     await start()
   }
   await start()
@@ -82,13 +83,27 @@ async function untilItAnswers(child: ChildProcess, server: ForegroundServer): Pr
   }
 }
 
-async function end(child: ChildProcess): Promise<void> {
+/** As an administrator would, and by force where that does not help. */
+export async function endProcess(child: ChildProcess): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   child.kill('SIGTERM')
   const kill = setTimeout(() => child.kill('SIGKILL'), TERM_GRACE_MS)
   await gone
   clearTimeout(kill)
+}
+
+/** Whether anything takes TCP connections there. */
+export function listensAt(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host, port })
+    const conclude = (answered: boolean) => {
+      resolve(answered)
+      socket.destroy()
+    }
+    socket.on('connect', () => conclude(true))
+    socket.on('error', () => conclude(false))
+  })
 }
 
 /** Whether an XMPP stream can be opened there, which is more than a listening port. */

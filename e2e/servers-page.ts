@@ -3,10 +3,10 @@
  * machine put in, and nothing else changed. The domains become localhost and guest.localhost.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { findFreePort, type RunningProgram, startProgram } from './running-program.ts'
+import { listensAt, runInForeground } from './foreground.ts'
+import { findFreePort } from './free-port.ts'
 
 export type PageServer = {
   /** Its WebSocket, encrypted. */
@@ -25,6 +25,7 @@ type Ports = { https: number; other: number; turn: number; turnTls: number }
 /** What is to be otherwise than on the page, for servers that lack something. */
 type Change = [what: RegExp, by: string]
 
+const HOST = '127.0.0.1'
 const PASSWORD = 'thorn-in-a-side'
 const SECRET = 'a-secret-of-the-tests'
 
@@ -37,31 +38,38 @@ export async function blockOf(language: Language): Promise<string> {
 }
 
 export async function startPageServer(name: 'Prosody' | 'ejabberd', changes: Change[] = []): Promise<PageServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'overture-page-'))
   const [https, other] = [await findFreePort(), await findFreePort()]
   const ports: Ports = { https, other, turn: await findFreePort(), turnTls: await findFreePort() }
-  const running: RunningProgram[] = []
-  const stop = async () => {
-    await Promise.all(running.map((program) => program.stop()))
-    await rm(folder, { recursive: true, force: true })
-  }
-  try {
-    await makeCertificate(folder)
-    running.push(await startCoturn(folder, ports))
-    const start = name === 'Prosody' ? startProsody : startEjabberd
-    running.push(await start(folder, ports, changes))
-  } catch (failure) {
-    await stop()
+  let certificate = ''
+  const prepare = name === 'Prosody' ? prepareProsody : prepareEjabberd
+  const coturn = await runInForeground({
+    name: 'coturn',
+    logFile: 'turnserver.log',
+    prepare: (folder) => prepareCoturn(folder, ports),
+    answers: async () => (await listensAt(HOST, ports.turn)) && (await listensAt(HOST, ports.turnTls)),
+  })
+  const server = await runInForeground({
+    name,
+    logFile: `${name.toLowerCase()}.log`,
+    prepare: (folder) => {
+      certificate = join(folder, 'certs', 'localhost.crt')
+      return prepare(folder, ports, changes)
+    },
+    answers: () => listensAt(HOST, https),
+  }).catch(async (failure) => {
+    await coturn.stop()
     throw failure
-  }
+  })
   return {
     service: `wss://localhost:${https}/xmpp-websocket`,
     hostMeta: `https://localhost:${https}/.well-known/host-meta.json`,
     account: { jid: 'ann@localhost', password: PASSWORD },
     domain: 'localhost',
     guestDomain: 'guest.localhost',
-    certificate: join(folder, 'certs', 'localhost.crt'),
-    stop,
+    certificate,
+    stop: async () => {
+      await Promise.all([server.stop(), coturn.stop()])
+    },
   }
 }
 
@@ -86,7 +94,8 @@ function portsIn({ turn, turnTls }: Ports): Change[] {
   ]
 }
 
-async function startProsody(folder: string, ports: Ports, changes: Change[]): Promise<RunningProgram> {
+async function prepareProsody(folder: string, ports: Ports, changes: Change[]) {
+  await makeCertificate(folder)
   const { https } = ports
   const text = adapt(await blockOf('lua'), [
     ...changes,
@@ -107,11 +116,11 @@ async function startProsody(folder: string, ports: Ports, changes: Change[]): Pr
   const meta = adapt(await blockOf('json'), [[/wss:\/\/example\.org/g, `wss://localhost:${https}`]])
   await writeFile(join(folder, 'www', '.well-known', 'host-meta.json'), meta)
   execFileSync('prosodyctl', ['--root', '--config', file, 'register', 'ann', 'localhost', PASSWORD], { stdio: 'pipe' })
-  const logFile = join(folder, 'prosody.log')
-  return startProgram({ command: 'prosody', argv: ['--config', file, '-F'], folder, logFile, ports: [https] })
+  return { program: 'prosody', args: ['--config', file, '-F'] }
 }
 
-async function startEjabberd(folder: string, ports: Ports, changes: Change[]): Promise<RunningProgram> {
+async function prepareEjabberd(folder: string, ports: Ports, changes: Change[]) {
+  await makeCertificate(folder)
   const { https, other } = ports
   const text = adapt(await blockOf('yaml'), [
     ...changes,
@@ -126,37 +135,35 @@ async function startEjabberd(folder: string, ports: Ports, changes: Change[]): P
   const file = join(folder, 'ejabberd.yml')
   await writeFile(file, text)
   const registered = `{ok, _} = application:ensure_all_started(ejabberd), ok = ejabberd_auth:try_register(<<"ann">>, <<"localhost">>, <<"${PASSWORD}">>).`
-  const argv = ['+K', 'true', '-noinput', '-mnesia', 'dir', `"${folder}/db"`, '-s', 'ejabberd', '-eval', registered]
-  const logFile = join(folder, 'ejabberd.log')
+  const args = ['+K', 'true', '-noinput', '-mnesia', 'dir', `"${folder}/db"`, '-s', 'ejabberd', '-eval', registered]
   const env = {
     HOME: folder,
     ERL_LIBS: '/usr/lib/x86_64-linux-gnu',
     EJABBERD_CONFIG_PATH: file,
-    EJABBERD_LOG_PATH: logFile,
+    EJABBERD_LOG_PATH: join(folder, 'ejabberd.log'),
     EJABBERD_PID_PATH: join(folder, 'ejabberd.pid'),
   }
-  return startProgram({ command: 'erl', argv, folder, logFile, env, ports: [https] })
+  return { program: 'erl', args, env }
 }
 
-async function startCoturn(folder: string, ports: Ports): Promise<RunningProgram> {
+async function prepareCoturn(folder: string, ports: Ports) {
+  await makeCertificate(folder)
   const text = adapt(await blockOf('ini'), [
     [/\/etc\/coturn\/certs\/turn\.example\.org/g, join(folder, 'certs', 'localhost')],
     ...TURN_NAMES,
     ...portsIn(ports),
   ])
-  const logFile = join(folder, 'turnserver.log')
   const around = [
     'listening-ip=127.0.0.1',
     'relay-ip=127.0.0.1',
     `userdb=${folder}/turndb`,
     `pidfile=${folder}/turnserver.pid`,
-    `log-file=${logFile}`,
+    `log-file=${folder}/turnserver.log`,
     'simple-log',
   ]
   const file = join(folder, 'turnserver.conf')
   await writeFile(file, `${text}${around.join('\n')}\n`)
-  const { turn, turnTls } = ports
-  return startProgram({ command: 'turnserver', argv: ['-c', file], folder, logFile, ports: [turn, turnTls] })
+  return { program: 'turnserver', args: ['-c', file] }
 }
 
 /** For all names, once as two files and once as one, as each server wants it. */

@@ -125,6 +125,8 @@ export interface Rendezvous {
   start(events: RendezvousEvents): void
   /** How to be seen from now on; a `newcomer` until told. Who is to be quiet is so only where enough others greet. */
   show(visibility: Visibility): void
+  /** Whether others may find us by this at this moment. */
+  readonly isSeen: boolean
   /** Says goodbye where there is somebody to say it to. Synchronous, so that `pagehide` can call it. */
   stop(): void
   readonly dropped: ReadonlyMap<string, number>

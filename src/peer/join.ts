@@ -113,6 +113,7 @@ export async function join(options: JoinOptions): Promise<Ring> {
       for (const each of parts) each.close()
     },
   })
+  xmpp?.onServersFound(() => ring.retryLinks())
   try {
     await session?.start()
   } catch (error) {

@@ -20,6 +20,9 @@ export const MAX_MESSAGE_BYTES = 65_536
 /** How long the service may take to answer a page that nobody answers. A guess: links are given as long. */
 const ISOLATED_TIMEOUT_MS = 1_500
 
+/** How often one who is to sign out looks whether it may. A guess. */
+const SIGN_OUT_LOOK_MS = 5_000
+
 /** Why a ring that was joined without a service has none. */
 const NO_SERVICE = 'This ring uses no XMPP service.'
 
@@ -64,6 +67,7 @@ export class JoinedRing implements Ring {
   }
   private readonly stops: (() => void)[] = []
   private gone: Promise<void> | undefined
+  private cancelSignOut = () => {}
 
   constructor(parts: JoinedRingParts) {
     this.parts = parts
@@ -182,8 +186,14 @@ export class JoinedRing implements Ring {
     return this.gone
   }
 
+  /** Something is otherwise than it was: links that failed may be made now. */
+  retryLinks(): void {
+    this.driver.give({ type: 'doubt' })
+  }
+
   private async goodbye(): Promise<void> {
     for (const stop of this.stops) stop()
+    this.cancelSignOut()
     this.driver.leave()
     for (const rendezvous of this.parts.rendezvous) rendezvous.stop()
     this.parts.close()
@@ -218,8 +228,16 @@ export class JoinedRing implements Ring {
     // Who is no longer seen by its account's others is out of the room, too, as services have it: the room comes first.
     for (const each of [...rendezvous].reverse()) each.show(visibility)
     if (!session || !signsOut || this.gone) return
+    this.cancelSignOut()
     if (visibility !== 'quiet') void session.comeBack()
-    else if (this.isIndependent) void session.stop()
+    else this.signOutWhenUnneeded(session)
+  }
+
+  /** Who is to be quiet may have to be seen until enough others greet, and the last relay may give way to a better link. */
+  private signOutWhenUnneeded(session: XmppSession): void {
+    const { clock, rendezvous } = this.parts
+    if (this.isIndependent && !rendezvous.some(({ isSeen }) => isSeen)) void session.stop()
+    else this.cancelSignOut = clock.wakeAt(clock.now() + SIGN_OUT_LOOK_MS, () => this.signOutWhenUnneeded(session))
   }
 
   /** Whether each link has something better than the service's relay. */

@@ -35,6 +35,8 @@ export type XmppParts = Parts & {
   session: XmppSession
   recent: RecentPeers
   relayPace: () => number
+  /** Tells of STUN or TURN servers that were not known before. */
+  onServersFound: (listener: () => void) => void
   /** Agrees on links through the ring, where there is something to agree on. */
   ringSignalling: RingSignalling | undefined
   /** Undefined for who has no account to be a contact of anybody. */
@@ -74,7 +76,9 @@ export function xmppParts(
   const signalling = new EitherSignalling(ringSignalling, new JingleSignalling(session, clock, cryptoRandom))
   const hasWebrtc = WebrtcTransport.supported || options.rtc !== undefined
   // Nothing else asks how the world sees us.
-  const reflection = hasWebrtc ? new ExternalServices({ stanzas: session, clock }) : undefined
+  let heardOfServers = () => {}
+  const found = () => heardOfServers()
+  const reflection = hasWebrtc ? new ExternalServices({ stanzas: session, clock, found }) : undefined
   const webrtc = reflection
     ? new WebrtcTransport({ signalling, reflection, clock, ...(options.rtc ? { rtc: options.rtc } : {}) })
     : undefined
@@ -114,6 +118,9 @@ export function xmppParts(
     session,
     recent,
     relayPace: () => relay.pace.bytesPerS,
+    onServersFound: (listener) => {
+      heardOfServers = listener
+    },
     invitations,
     ringSignalling: webrtc && throughRing ? ringSignalling : undefined,
     dials,

@@ -7,7 +7,7 @@
  */
 import { type Clock, type Random, StanzaError, type Stanzas } from '../ports.ts'
 import { xml } from '../xmpp/stanza.ts'
-import { isFullJid, showsNamespace } from './resource.ts'
+import { bareOf, isFullJid, showsNamespace } from './resource.ts'
 
 export const PRIVATE_NS = 'jabber:iq:private'
 /** More are neither written nor read. A guess: greeters of two rings of one account. */
@@ -92,8 +92,4 @@ export class GreeterList {
   private get xmlns(): string {
     return `urn:overture:greeters:${this.options.namespaceHash}`
   }
-}
-
-function bareOf(jid: string): string {
-  return jid.split('/')[0] ?? ''
 }

@@ -9,6 +9,7 @@
  */
 import type { Element } from '../xmpp/stanza.ts'
 import { xml } from '../xmpp/stanza.ts'
+import { bareOf } from './resource.ts'
 
 export const ROSTER_NS = 'jabber:iq:roster'
 const INVITATION_NS = 'urn:overture:invitation:0'
@@ -53,9 +54,4 @@ export function standingIn(roster: Element | undefined, bare: string): Standing 
   const { subscription, ask } = (item?.attrs ?? {}) as { subscription?: string; ask?: string }
   if (subscription === 'to' || subscription === 'both') return 'friend'
   return ask === 'subscribe' ? 'asked' : 'stranger'
-}
-
-/** As services compare it (RFC 7622 §3.3.1: case is mapped). */
-export function bareOf(jid: string): string {
-  return (jid.split('/')[0] ?? '').toLowerCase()
 }

@@ -18,7 +18,6 @@ import { randomText } from '../xmpp/random-text.ts'
 import type { Element } from '../xmpp/stanza.ts'
 import { type Invitation, invitationProof } from './invitation-proof.ts'
 import {
-  bareOf,
   ROSTER_NS,
   readSubscriptionRequest,
   rosterQuery,
@@ -28,6 +27,7 @@ import {
   subscribePresence,
   unsubscribePresence,
 } from './invitation-xml.ts'
+import { bareOf } from './resource.ts'
 
 const TOKEN_LENGTH = 26 // 130 bits: nobody guesses it.
 /** Guesses: soon for an inviter who is about to open the page, and seldom enough for somebody's telephone. */
@@ -54,6 +54,7 @@ type Asking = { invitation: Invitation; times: number; cancel: () => void }
 
 export class InvitationRendezvous implements Rendezvous {
   readonly name = 'invitation'
+  readonly isSeen = false
   readonly dropped = new Map<string, number>()
   private readonly options: InvitationOptions
   private readonly account: string

@@ -24,6 +24,8 @@ export type LocalTabsOptions = {
 
 export class LocalTabs implements Rendezvous {
   readonly name = 'local-tabs'
+  /** Not through the service. */
+  readonly isSeen = false
   readonly dropped = new Map<string, number>()
   private readonly options: LocalTabsOptions
   private channel: BroadcastChannel | undefined

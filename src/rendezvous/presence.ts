@@ -12,7 +12,7 @@ import { type Element, xml } from '../xmpp/stanza.ts'
 import { CandidateTable } from './candidate-table.ts'
 import type { GreeterList } from './greeter-list.ts'
 import { ENOUGH_GREETERS, GreeterWatch, greeterMark, isGreeter } from './greeter-watch.ts'
-import { showsNamespace } from './resource.ts'
+import { bareOf, showsNamespace } from './resource.ts'
 
 const MUC_USER_NS = 'http://jabber.org/protocol/muc#user'
 const DELAY_NS = 'urn:xmpp:delay'
@@ -62,6 +62,10 @@ export class PresenceRendezvous implements Rendezvous {
     if (visibility !== 'greeter') this.list?.stop()
     if (this.seenAs === undefined) this.come(jid)
     else if (!this.withdrawIfExcused() && (visibility === 'greeter') !== (this.seenAs === 'greeter')) this.announce()
+  }
+
+  get isSeen(): boolean {
+    return this.seenAs !== undefined
   }
 
   /** Calls back, once, when it is known whether we are to be seen by our account's other resources. */
@@ -197,10 +201,6 @@ export class PresenceRendezvous implements Rendezvous {
     if (this.arriving !== undefined || presence.getChild('delay', DELAY_NS) !== undefined) return true
     return domainOf(from) !== domainOf(this.stanzas.jid ?? '')
   }
-}
-
-function bareOf(jid: string): string {
-  return (jid.split('/')[0] ?? '').toLowerCase()
 }
 
 function domainOf(jid: string): string {

@@ -26,6 +26,7 @@ export type RecentPeersOptions = {
 
 export class RecentPeers implements Rendezvous {
   readonly name = 'recent-peers'
+  readonly isSeen = false
   readonly dropped = new Map<string, number>()
   private readonly options: RecentPeersOptions
   /** When each was last linked. */

@@ -13,6 +13,11 @@ export function isFullJid(jid: string): boolean {
   return /^[^/\s]+\/\S+$/.test(jid)
 }
 
+/** As services compare it (RFC 7622 §3.3.1: case is mapped). */
+export function bareOf(jid: string): string {
+  return (jid.split('/')[0] ?? '').toLowerCase()
+}
+
 /** True for full JIDs only. A service may append to the resource that we asked for (XEP-0386 §4). */
 export function showsNamespace(jid: string, namespaceHash: string): boolean {
   const slash = jid.indexOf('/')

@@ -66,6 +66,10 @@ export class RoomMembership {
     this.backoff = new Backoff(BACKOFF, options.random)
   }
 
+  get isOutside(): boolean {
+    return this.state.name === 'outside'
+  }
+
   get inside(): boolean {
     return this.state.name === 'inside'
   }

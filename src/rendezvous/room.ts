@@ -74,6 +74,10 @@ export class RoomRendezvous implements Rendezvous {
     else for (const membership of this.memberships.values()) membership.show(visibility)
   }
 
+  get isSeen(): boolean {
+    return [...this.memberships.values()].some(({ isOutside }) => !isOutside)
+  }
+
   stop(): void {
     for (const stop of this.stops.splice(0)) stop()
     for (const membership of this.memberships.values()) membership.leave()

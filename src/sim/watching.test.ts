@@ -29,6 +29,45 @@ function allDirect(world: World): Inhabitant {
 
 const linkedTo = (world: World, { address }: Inhabitant) => world.nodes.filter(({ node }) => node.table.get(address))
 
+describe('a node', () => {
+  /** Who says that it may be cut off. */
+  function isolated(seed: number, befall: (world: World) => void): string[] {
+    const names: string[] = []
+    const world = new World({
+      seed,
+      witness: (name, _, effects) => {
+        if (effects.some(({ type }) => type === 'isolated')) names.push(name)
+      },
+    })
+    world.startTogether(8)
+    world.runUntil(() => world.isOneRing, LIMIT_MS)
+    world.run(20_000)
+    names.length = 0
+    befall(world)
+    world.run(2_800)
+    return names
+  }
+
+  test('that hears nobody any more says within 2.8 s that it may be cut off, and nobody else does', () => {
+    for (const seed of seeds(4)) {
+      // Its own network is gone, and so is the service's word of who is there.
+      const befall = (world: World) => {
+        for (const { name } of world.nodes) {
+          if (name !== 'n3') for (const network of [world.relay, world.direct]) network.cut('n3', name)
+        }
+      }
+      expect({ seed, names: isolated(seed, befall) }).toEqual({ seed, names: ['n3'] })
+    }
+  })
+
+  test('that loses one of seven does not', () => {
+    for (const seed of seeds(4)) {
+      const befall = (world: World) => world.crash(world.nodes[2] as Inhabitant, 'unnoticed')
+      expect({ seed, names: isolated(seed, befall) }).toEqual({ seed, names: [] })
+    }
+  })
+})
+
 describe('in a large ring a node that dies without a word', () => {
   test('is missed within 4 s by those next to it, and within 9 s by everybody linked to it', () => {
     for (const seed of seeds(4)) {

@@ -50,6 +50,21 @@ describe('a WebRTC channel that we dial', () => {
     ])
   })
 
+  it('tells of its way through a TURN server only when no other has been found for a while', () => {
+    const relayed = { ...CANDIDATE, type: 'relay' as const, relatedAddress: '0.0.0.0', relatedPort: 9 }
+    const line = 'candidate:1 1 udp 100 192.0.2.1 1000 typ relay raddr 0.0.0.0 rport 9'
+    for (const opensMeanwhile of [false, true]) {
+      const { peer, offers } = dialled()
+      peer.events?.signal({ type: 'offer', sdp: buildSdp(OFFER) ?? '' })
+      const { session } = offered(offers)
+      for (let count = 0; count < 2; count++) peer.events?.signal({ type: 'candidate', candidate: { candidate: line } })
+      expect(session.local).toEqual([])
+      if (opensMeanwhile) peer.dataChannel.open()
+      vi.advanceTimersByTime(1_000)
+      expect(session.local).toEqual(opensMeanwhile ? [] : [relayed, relayed])
+    }
+  })
+
   it('closes with the reason of its signalling, and with its connection', () => {
     const { peer, offers, events } = dialled()
     peer.events?.signal({ type: 'offer', sdp: buildSdp(OFFER) ?? '' })
