@@ -60,7 +60,7 @@ describe('a WebRTC channel that we dial', () => {
       for (let count = 0; count < 2; count++) peer.events?.signal({ type: 'candidate', candidate: { candidate: line } })
       expect(session.local).toEqual([])
       if (opensMeanwhile) peer.dataChannel.open()
-      vi.advanceTimersByTime(1_000)
+      vi.advanceTimersByTime(2_000)
       expect(session.local).toEqual(opensMeanwhile ? [] : [relayed, relayed])
     }
   })

@@ -29,7 +29,7 @@ const CONGESTED_ABOVE_BYTES = 1_048_576 // A guess: milliseconds of a fast path,
 const WRITABLE_AT_BYTES = 262_144
 const MAX_UNSENT_BYTES = 8_388_608 // Half of the 16 MiB at which Chromium closes a data channel by itself.
 const MAX_HELD_BYTES = 1_048_576 // A guess: what can come in while one look at the statistics takes.
-const RELAYED_AFTER_MS = 400 // A guess: two who can reach each other have done so within (measured: 100 to 400 ms).
+const RELAYED_AFTER_MS = 1_500 // A guess: two who can reach each other have done so within, also on a busy machine; the relay carries meanwhile.
 const MAX_REMOTE_CANDIDATES = 64 // A guess: eight interfaces, with a candidate of each type, twice.
 
 /** A description, a candidate or something else that two simple-peers tell each other. */
