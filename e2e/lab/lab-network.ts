@@ -28,6 +28,14 @@ export type Distance = {
   lossPercent: number
 }
 
+/** The kernel has no netem (its module sch_netem), which is what makes distance. */
+export class NoDistance extends Error {
+  constructor(complaint: string) {
+    super(`--rtt and --loss need a kernel with netem (sch_netem), which this one refuses: ${complaint}`)
+    this.name = 'NoDistance'
+  }
+}
+
 export class LabNetwork {
   readonly nats: readonly NatKind[]
   private readonly prefix = `overture-${process.pid}-`
@@ -128,12 +136,14 @@ export class LabNetwork {
   private delay(name: string, device: string, port: string, { rttMs, lossPercent }: Distance): void {
     if (rttMs === 0 && lossPercent === 0) return
     const delay = `delay ${rttMs / 4}ms`
-    const netem = (namespace: string, dev: string, loss: string) =>
-      command('tc', [
-        '-n',
-        `${this.prefix}${namespace}`,
-        ...`qdisc add dev ${dev} root netem ${delay}${loss}`.split(' '),
-      ])
+    const netem = (namespace: string, dev: string, loss: string) => {
+      const words = `qdisc add dev ${dev} root netem ${delay}${loss}`.split(' ')
+      try {
+        command('tc', ['-n', `${this.prefix}${namespace}`, ...words])
+      } catch (error) {
+        throw new NoDistance((error as Error).message)
+      }
+    }
     netem(name, device, lossPercent > 0 ? ` loss ${lossPercent}%` : '')
     netem('public', port, '')
   }

@@ -7,6 +7,7 @@ import { runCrowd } from './crowd.ts'
 import { CROWD_USAGE, parseCrowd } from './crowd-options.ts'
 import { crowdFigures, crowdTable } from './crowd-report.ts'
 import { measureLab } from './lab-measurement.ts'
+import { NoDistance } from './lab-network.ts'
 import { LAB_USAGE, LabOptionError, parseLab } from './lab-options.ts'
 import { labFigures, labTable } from './lab-report.ts'
 import { whyNoLab } from './why-no-lab.ts'
@@ -30,6 +31,10 @@ async function main(): Promise<number> {
     if (options.json) console.log(JSON.stringify(figures))
     return figures.silent > 0 || figures.broken > 0 ? 1 : 0
   } catch (error) {
+    if (error instanceof NoDistance) {
+      console.error(error.message)
+      return 1
+    }
     if (!(error instanceof LabOptionError)) throw error
     console.error(`${error.message}\n\n${words[0] === 'crowd' ? CROWD_USAGE : LAB_USAGE}`)
     return 2

@@ -211,9 +211,14 @@ export class Keepalive {
   private noteIsolation(): void {
     const { nowMs, table } = this.core
     if (nowMs < this.isolatedAtMs + ISOLATED_PAUSE_MS) return
-    let silent = 0
-    for (const [connection, { wide }] of this.probes) if (wide && !this.isAnswered(connection)) silent++
-    if (2 * silent < table.size) return
+    let [silent, all] = [0, 0]
+    for (const connection of table.all()) {
+      // A service that throttles makes relays silent, and would not be quicker to answer us.
+      if (connection.active?.kind === 'relay') continue
+      all++
+      if (this.probes.get(connection)?.wide && !this.isAnswered(connection)) silent++
+    }
+    if (silent === 0 || 2 * silent < all) return
     this.isolatedAtMs = nowMs
     this.core.emit({ type: 'isolated' })
   }

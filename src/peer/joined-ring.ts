@@ -17,8 +17,8 @@ import type { Invitation, Milestones, PeerEvent, PeerInfo, Ring, RingEvents, Ser
 /** One data channel message of this size with its headers is within what every browser takes (64 KiB). */
 export const MAX_MESSAGE_BYTES = 65_536
 
-/** How long the service may take to answer a page that nobody answers. A guess: links are given as long. */
-const ISOLATED_TIMEOUT_MS = 1_500
+/** How long the service may take to answer a page that nobody answers, though they were linked directly. A guess. */
+const ISOLATED_TIMEOUT_MS = 1_000
 
 /** How often one who is to sign out looks whether it may. A guess. */
 const SIGN_OUT_LOOK_MS = 5_000
