@@ -194,6 +194,8 @@ export class Keepalive {
     } else if (stalled) {
       this.start(connection)
     } else if (probe.wide && probe.deadlineMs <= nowMs) {
+      // Who was doubted was asked on every channel from the beginning.
+      this.noteIsolation()
       this.probes.delete(connection)
       for (const channel of [...connection.channels]) {
         if (channel.heardAtMs < probe.sinceMs) this.events.silent(connection, channel.id)
