@@ -27,7 +27,10 @@ export const GREETERS = 16
 /** More is a crowd; until fewer than the second number remain. Guesses: the least of which some can be spared. */
 const CROWD = 24
 const NO_CROWD = 20
-/** In a ring of more, first contacts are not made over the service's relay, if there is another way. As for shortcuts. */
+/**
+ * In a ring of more, first contacts are not made over the service's relay, if there is another way. As for shortcuts: below a
+ * crowd an estimate alone is not believed.
+ */
 const SPARED_ABOVE = 10
 /** A guess: whoever follows us has noticed, and its presence is out. */
 const CHANGE_MS = 1_000
@@ -53,7 +56,10 @@ export class Greeters implements Part {
   get sparesService(): boolean {
     if (!this.core.config.greeters) return false
     if (this.crowd) return true
-    for (const { status } of this.core.table.all()) if (status.size > SPARED_ABOVE) return true
+    const { table } = this.core
+    for (const { status } of table.all()) {
+      if (status.size > CROWD || (status.size > SPARED_ABOVE && table.knowsMoreThan(SPARED_ABOVE))) return true
+    }
     return false
   }
 

@@ -97,9 +97,9 @@ export class Upgrader {
     this.soonest.add(want.atMs)
   }
 
-  /** The network is another: what failed may work. */
+  /** The network is another: what failed may work. What was not tried yet still waits for its turn. */
   retryNow(): void {
-    for (const want of this.wants.values()) want.atMs = this.core.nowMs
+    for (const want of this.wants.values()) if (want.failures > 0) want.atMs = this.core.nowMs
     this.soonest.add(this.core.nowMs)
   }
 
