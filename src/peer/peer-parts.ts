@@ -110,8 +110,8 @@ export function xmppParts(
     clock,
     random: cryptoRandom,
     rooms: xmpp.rooms,
-    // An account of the user's may be that of a crowd, which is met without burdening the room.
-    ...(xmpp.jid === undefined ? {} : { whenNeeded: (enter) => presence.whenLooked((seen) => seen && enter()) }),
+    // An account of the user's may be that of a crowd: then few of it are in the room for all.
+    ...(list ? { account: presence } : {}),
   })
   const rendezvous: Rendezvous[] = [recent, presence, room, ...(invitations ? [invitations] : [])]
   return {

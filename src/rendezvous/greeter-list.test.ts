@@ -4,13 +4,13 @@ import { type Candidate, StanzaError } from '../ports.ts'
 import { type Element, xml } from '../xmpp/stanza.ts'
 import { GreeterList, MAX_LISTED } from './greeter-list.ts'
 import { ENOUGH_GREETERS } from './greeter-watch.ts'
-import { PresenceRendezvous } from './presence.ts'
+import { LISTED_FROM, PresenceRendezvous } from './presence.ts'
 import { type Asked, ScriptedClock, ScriptedStanzas } from './scripted-stanzas.ts'
 
 const ACCOUNT = 'juliet@example.org'
 const ME = `${ACCOUNT}/c0ffee.me`
 const XMLNS = 'urn:overture:greeters:c0ffee'
-const WRITTEN_WITHIN_MS = 3_000
+const WRITTEN_WITHIN_MS = 1_500
 
 /** An account's private storage, as services keep it. */
 function setup() {
@@ -57,49 +57,102 @@ describe('the list of greeters', () => {
     expect(await list.read()).toEqual([])
   })
 
-  test('is written by the greeter whose JID comes first, and by no other', async () => {
+  test('is written by the one whose JID comes first, and by no other', async () => {
     const { list, clock, kept, writes } = setup()
-    list.keep(ME, [`${ACCOUNT}/c0ffee.a`])
+    list.keep(ME, [ME, `${ACCOUNT}/c0ffee.a`])
     clock.advance(WRITTEN_WITHIN_MS)
     expect(writes()).toBe(0)
-    list.keep(ME, [`${ACCOUNT}/c0ffee.z`])
+    list.keep(ME, [ME, `${ACCOUNT}/c0ffee.z`])
     clock.advance(WRITTEN_WITHIN_MS)
     expect(kept()).toEqual(['c0ffee.me', 'c0ffee.z'])
+  })
+
+  test('is written again by who comes first again, since others may have written meanwhile', async () => {
+    const { list, clock, keepResources, kept } = setup()
+    list.keep(ME, [ME])
+    clock.advance(WRITTEN_WITHIN_MS)
+    list.keep(ME, [ME, `${ACCOUNT}/c0ffee.a`])
+    keepResources('c0ffee.a', 'c0ffee.me')
+    list.keep(ME, [ME])
+    clock.advance(WRITTEN_WITHIN_MS)
+    expect(kept()).toEqual(['c0ffee.me'])
   })
 
   test('is written once for a burst of changes, which cannot put it off, and not for none', async () => {
     const { list, clock, kept, writes } = setup()
     for (let index = 0; index < 9; index++) {
-      list.keep(ME, [`${ACCOUNT}/c0ffee.z${index}`])
+      list.keep(ME, [ME, `${ACCOUNT}/c0ffee.z${index}`])
       clock.advance(WRITTEN_WITHIN_MS / 10)
     }
     expect(writes()).toBe(1)
     clock.advance(WRITTEN_WITHIN_MS)
     expect(kept()).toEqual(['c0ffee.me', 'c0ffee.z8'])
     const before = writes()
-    list.keep(ME, [`${ACCOUNT}/c0ffee.z8`])
+    list.keep(ME, [ME, `${ACCOUNT}/c0ffee.z8`])
     clock.advance(WRITTEN_WITHIN_MS)
     expect(writes()).toBe(before)
   })
 })
 
-describe('a newcomer whose account has a list', () => {
-  const settle = async () => {
-    for (let turn = 0; turn < 10; turn++) await Promise.resolve()
-  }
-  function come(listed: number) {
-    const { stanzas, list, keepResources, kept } = setup()
-    keepResources(...Array.from({ length: listed }, (_, index) => `c0ffee.g${index}`))
-    const rendezvous = new PresenceRendezvous(stanzas, 'c0ffee', list)
-    const seen: Candidate[] = []
-    rendezvous.start({ appeared: (candidate) => seen.push(candidate), vanished: () => {} })
-    return { stanzas, rendezvous, seen, kept }
+const settle = async () => {
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve()
+}
+
+function come(listed: number) {
+  const { stanzas, list, keepResources, kept, clock } = setup()
+  keepResources(...Array.from({ length: listed }, (_, index) => `c0ffee.g${index}`))
+  const rendezvous = new PresenceRendezvous(stanzas, 'c0ffee', list)
+  const seen: Candidate[] = []
+  rendezvous.start({ appeared: (candidate) => seen.push(candidate), vanished: () => {} })
+  return { stanzas, rendezvous, seen, kept, clock }
+}
+
+describe('where many of one account show themselves', () => {
+  /** So many others, all of whom come after us by name. */
+  async function meet(count: number, greeters = 0) {
+    const it = come(0)
+    await settle()
+    it.rendezvous.show('shown')
+    for (let index = 0; index < count; index++) {
+      const mark = index < greeters ? `<greeter xmlns='urn:overture:rendezvous:0'/>` : ''
+      it.stanzas.receive(`<presence from='${ACCOUNT}/c0ffee.z${index}'>${mark}</presence>`)
+    }
+    it.clock.advance(WRITTEN_WITHIN_MS)
+    return it
   }
 
+  test('all are listed, before there is a crowd that has greeters', async () => {
+    const { kept } = await meet(LISTED_FROM - 1)
+    expect(kept()).toHaveLength(LISTED_FROM)
+  })
+
+  test('fewer are not, since it is worth nothing', async () => {
+    expect((await meet(LISTED_FROM - 2)).kept()).toEqual([])
+  })
+
+  test('a few greeters do not take the place of all', async () => {
+    const { kept } = await meet(LISTED_FROM - 1, ENOUGH_GREETERS - 1)
+    expect(kept()).toHaveLength(LISTED_FROM)
+  })
+
+  test('the list goes when too few are left', async () => {
+    const { stanzas, kept, clock } = await meet(LISTED_FROM - 1)
+    for (let index = 0; index < LISTED_FROM - ENOUGH_GREETERS; index++) {
+      stanzas.receive(`<presence from='${ACCOUNT}/c0ffee.z${index}' type='unavailable'/>`)
+      clock.advance(WRITTEN_WITHIN_MS)
+    }
+    expect(kept()).toHaveLength(ENOUGH_GREETERS)
+    stanzas.receive(`<presence from='${ACCOUNT}/c0ffee.z10' type='unavailable'/>`)
+    expect(kept()).toEqual([])
+  })
+})
+
+describe('a newcomer whose account has a list', () => {
   test('of enough is shown them, and is seen by nobody', async () => {
-    const { stanzas, seen } = come(ENOUGH_GREETERS)
+    const { stanzas, seen, rendezvous } = come(ENOUGH_GREETERS)
     await settle()
     expect(stanzas.sent).toEqual([])
+    expect(rendezvous.represented).toBe(true)
     expect(seen).toHaveLength(ENOUGH_GREETERS)
     expect(seen[0]).toEqual({ endpoint: `xmpp:${ACCOUNT}/c0ffee.g0`, elder: true, greeter: true })
   })
@@ -111,7 +164,7 @@ describe('a newcomer whose account has a list', () => {
     expect(seen).toEqual([])
   })
 
-  test('is seen when those who are listed do not let it in, and clears the list where nobody greets any more', async () => {
+  test('is seen when those who are listed do not let it in, and clears the list where nobody is left', async () => {
     const { stanzas, rendezvous, kept } = come(ENOUGH_GREETERS)
     await settle()
     rendezvous.show('shown')

@@ -21,24 +21,49 @@ export function isGreeter(presence: Element): boolean {
 
 /** Only those who are counted as candidates are noted here, so it is bounded as their table is. */
 export class GreeterWatch {
-  private readonly greeters = new Set<string>()
+  private readonly greets = new Map<string, boolean>()
+  private count = 0
 
-  note(name: string, greeter: boolean): void {
-    if (greeter) this.greeters.add(name)
-    else this.greeters.delete(name)
+  see(name: string, greeter: boolean): void {
+    this.lose(name)
+    this.greets.set(name, greeter)
+    if (greeter) this.count++
   }
 
-  get names(): ReadonlySet<string> {
-    return this.greeters
+  lose(name: string): void {
+    if (this.greets.get(name)) this.count--
+    this.greets.delete(name)
   }
 
   forget(): void {
-    this.greeters.clear()
+    this.greets.clear()
+    this.count = 0
   }
 
-  /** Whether one who wants to be seen so may go unseen here; a greeter only when it is seen elsewhere. */
-  excuses(visibility: Visibility, seenElsewhere = false): boolean {
-    const mayGo = visibility === 'newcomer' || visibility === 'quiet' || (visibility === 'greeter' && seenElsewhere)
-    return mayGo && this.greeters.size >= ENOUGH_GREETERS
+  /** Whether one who wants to be seen so may go unseen here. */
+  excuses(visibility: Visibility): boolean {
+    return (visibility === 'newcomer' || visibility === 'quiet') && this.count >= ENOUGH_GREETERS
+  }
+
+  /** Those whom a newcomer had best ask, ourselves included if we are one: greeters, or all where too few greet. */
+  hosts(own: string, weGreet: boolean): string[] {
+    const greetersOnly = this.count + (weGreet ? 1 : 0) >= ENOUGH_GREETERS
+    const hosts = !greetersOnly || weGreet ? [own] : []
+    for (const [name, greets] of this.greets) if (greets || !greetersOnly) hosts.push(name)
+    return hosts
+  }
+
+  /**
+   * Whether the first by name, enough of them, are others: they do for all what one alone would do, and each knows by
+   * itself who they are.
+   */
+  standsBehind(own: string, weGreet: boolean): boolean {
+    let before = 0
+    let isHost = false
+    for (const host of this.hosts(own, weGreet)) {
+      if (host === own) isHost = true
+      else if (host < own) before++
+    }
+    return !isHost || before >= ENOUGH_GREETERS
   }
 }

@@ -212,6 +212,48 @@ describe('presence rendezvous', () => {
     })
   })
 
+  describe('whether others go to rooms for our account', () => {
+    const other = (index: number, type = '') =>
+      `<presence from='juliet@example.org/c0ffee.${index}'${type && ` type='${type}'`}/>`
+
+    test('is not known before we know who is there', () => {
+      expect(started().rendezvous.represented).toBeUndefined()
+    })
+
+    test('they do when enough of them come before us by name, and no longer when one has gone', async () => {
+      const { stanzas, settle, rendezvous } = started()
+      await settle()
+      const changes: (boolean | undefined)[] = []
+      rendezvous.onRepresented(() => changes.push(rendezvous.represented))
+      for (let index = 0; index < ENOUGH_GREETERS; index++) stanzas.receive(other(index))
+      stanzas.receive(other(0, 'unavailable'))
+      expect([rendezvous.represented, changes]).toEqual([false, [true, false]])
+    })
+
+    test('they do not when they come after us, are contacts, or know another namespace', async () => {
+      const { stanzas, settle, rendezvous } = started()
+      await settle()
+      for (let index = 0; index < 2 * ENOUGH_GREETERS; index++) {
+        stanzas.receive(`<presence from='juliet@example.org/c0ffee.z${index}'/>`)
+        stanzas.receive(`<presence from='a@example.org/c0ffee.${index}'/>`)
+        stanzas.receive(`<presence from='juliet@example.org/decaf.${index}'/>`)
+      }
+      expect(rendezvous.represented).toBe(false)
+    })
+
+    test('of those who do, enough are left when each decides by itself', async () => {
+      const names = Array.from({ length: 3 * ENOUGH_GREETERS }, (_, index) => `juliet@example.org/c0ffee.${index}`)
+      const deciding = names.map(async (own) => {
+        const { stanzas, settle, rendezvous } = started(own)
+        await settle()
+        for (const name of names) if (name !== own) stanzas.receive(`<presence from='${name}'/>`)
+        return rendezvous.represented
+      })
+      const alone = (await Promise.all(deciding)).filter((represented) => !represented)
+      expect(alone).toHaveLength(ENOUGH_GREETERS)
+    })
+  })
+
   test('after a stop it says goodbye and hears nothing', () => {
     const { stanzas, seen, rendezvous } = started()
     rendezvous.stop()
@@ -221,8 +263,8 @@ describe('presence rendezvous', () => {
   })
 })
 
-function started() {
-  const stanzas = new ScriptedStanzas(ME)
+function started(own = ME) {
+  const stanzas = new ScriptedStanzas(own)
   let answer: { resolve: () => void; reject: (error: Error) => void } | undefined
   stanzas.answer = () =>
     new Promise((resolve, reject) => {

@@ -16,6 +16,8 @@ import { bareOf, showsNamespace } from './resource.ts'
 
 const MUC_USER_NS = 'http://jabber.org/protocol/muc#user'
 const DELAY_NS = 'urn:xmpp:delay'
+/** From so many on they are listed, and newcomers are not shown to all of them. A guess: half of what a ring calls a crowd. */
+export const LISTED_FROM = 12
 
 export class PresenceRendezvous implements Rendezvous {
   readonly name = 'presence'
@@ -30,11 +32,11 @@ export class PresenceRendezvous implements Rendezvous {
   /** How we are seen; undefined while we are not. */
   private seenAs: Visibility | undefined
   private readonly watch = new GreeterWatch()
-  private readonly waiting: ((seen: boolean) => void)[] = []
+  private readonly listeners: (() => void)[] = []
+  private mayStandBehind: boolean | undefined
   private readonly list: GreeterList | undefined
   /** The list is being read. */
   private looking: string | undefined
-  private hasFoundList = false
 
   /** `list`: where those are kept who greet for the account; without it they are found by presence alone. */
   constructor(stanzas: Stanzas, namespaceHash: string, list?: GreeterList) {
@@ -50,6 +52,7 @@ export class PresenceRendezvous implements Rendezvous {
       this.stanzas.onPresence((presence) => this.handlePresence(presence)),
       this.stanzas.onOnline((jid) => {
         this.seenAs = undefined
+        this.mayStandBehind = undefined
         this.come(jid)
       }),
     ]
@@ -59,18 +62,23 @@ export class PresenceRendezvous implements Rendezvous {
     this.visibility = visibility
     const { jid } = this.stanzas
     if (jid === undefined || this.table === undefined) return
-    if (visibility !== 'greeter') this.list?.stop()
     if (this.seenAs === undefined) this.come(jid)
     else if (!this.withdrawIfExcused() && (visibility === 'greeter') !== (this.seenAs === 'greeter')) this.announce()
+    this.keepInStep()
   }
 
   get isSeen(): boolean {
     return this.seenAs !== undefined
   }
 
-  /** Calls back, once, when it is known whether we are to be seen by our account's other resources. */
-  whenLooked(listener: (seen: boolean) => void): void {
-    this.waiting.push(listener)
+  /** Whether enough others of our account are seen in our place; undefined until that is known. */
+  get represented(): boolean | undefined {
+    return this.mayStandBehind
+  }
+
+  /** `represented` has changed. */
+  onRepresented(listener: () => void): void {
+    this.listeners.push(listener)
   }
 
   stop(): void {
@@ -86,24 +94,23 @@ export class PresenceRendezvous implements Rendezvous {
 
   private come(jid: string): void {
     // Who was excused before the service lost us is so still.
-    if (this.visibility === 'quiet') this.conclude(false)
+    if (this.visibility === 'quiet') this.standBehind(true)
     else if (this.visibility === 'newcomer' && this.list) this.look(jid, this.list)
     else this.appear(jid)
   }
 
-  /** Who is listed may be gone; when they do not let us in, our node wants us to be seen, and nobody greets, the list is void. */
+  /** Who is listed may be gone; when they do not let us in, our node wants us to be seen, and the list is void. */
   private look(jid: string, list: GreeterList): void {
     this.looking = jid
     void list.read().then((listed) => {
       if (this.looking !== jid) return
       this.looking = undefined
-      this.hasFoundList = listed.length >= ENOUGH_GREETERS
-      if (!this.hasFoundList) {
+      if (listed.length < ENOUGH_GREETERS) {
         this.appear(jid)
         return
       }
       for (const each of listed) this.see(each, { elder: true, greeter: true })
-      this.conclude(false)
+      this.standBehind(true)
     })
   }
 
@@ -121,8 +128,7 @@ export class PresenceRendezvous implements Rendezvous {
       this.arriving = undefined
       this.table?.settle((from) => domainOf(from) === domainOf(jid))
       this.withdrawIfExcused()
-      this.keepList()
-      this.conclude(this.seenAs !== undefined)
+      this.keepInStep()
     }
     this.stanzas.request({ type: 'get', to: this.stanzas.domain, child }).then(arrived, (error) => {
       const unanswered = error instanceof StanzaError && ['disconnected', 'timeout'].includes(error.condition)
@@ -130,7 +136,7 @@ export class PresenceRendezvous implements Rendezvous {
       if (!unanswered) arrived()
       else if (this.arriving === jid) {
         this.arriving = undefined
-        this.conclude(true)
+        this.keepInStep()
       }
     })
   }
@@ -142,29 +148,33 @@ export class PresenceRendezvous implements Rendezvous {
     const priority = xml('priority', {}, '-1')
     const status = xml('status', {}, 'Overture: no chat here')
     this.stanzas.send(xml('presence', {}, show, priority, status, ...greeterMark(this.visibility)))
-    this.keepList()
   }
 
-  private keepList(): void {
-    const { list, watch, stanzas } = this
-    if (!list || stanzas.jid === undefined || this.arriving !== undefined) return
-    if (this.seenAs === 'greeter') list.keep(stanzas.jid, watch.names)
-    else if (this.hasFoundList && this.seenAs === 'shown' && watch.names.size === 0) {
-      this.hasFoundList = false
-      list.clear()
-    }
+  /** Whoever is seen may change who is to write the list, and who goes to rooms for our account. */
+  private keepInStep(): void {
+    const { list, watch, stanzas, seenAs } = this
+    const { jid } = stanzas
+    if (jid === undefined || this.arriving !== undefined || this.looking !== undefined) return
+    this.standBehind(seenAs === undefined || watch.standsBehind(jid, seenAs === 'greeter'))
+    if (!list || seenAs === undefined) return
+    const hosts = watch.hosts(jid, seenAs === 'greeter')
+    if (hosts.length >= (list.isKept ? ENOUGH_GREETERS : LISTED_FROM)) list.keep(jid, hosts)
+    else if (list.isKept && this.visibility !== 'newcomer') list.clear()
   }
 
   /** Only resources of our own account greet for it: who has us as a contact sees nobody else. */
   private withdrawIfExcused(): boolean {
     if (this.seenAs === undefined || this.arriving !== undefined || !this.watch.excuses(this.visibility)) return false
     this.seenAs = undefined
+    this.list?.stop()
     this.stanzas.send(xml('presence', { type: 'unavailable' }))
     return true
   }
 
-  private conclude(seen: boolean): void {
-    for (const listener of this.waiting.splice(0)) listener(seen)
+  private standBehind(mayStandBehind: boolean): void {
+    if (mayStandBehind === this.mayStandBehind) return
+    this.mayStandBehind = mayStandBehind
+    for (const listener of this.listeners) listener()
   }
 
   private handlePresence(presence: Element): void {
@@ -173,15 +183,16 @@ export class PresenceRendezvous implements Rendezvous {
     // Occupants of rooms choose their nick, which is no resource.
     if (!showsNamespace(from, this.namespaceHash) || presence.getChild('x', MUC_USER_NS) !== undefined) return
     if (type === 'unavailable' || type === 'error') {
-      this.watch.note(from, false)
+      this.watch.lose(from)
       this.table?.lose(from)
-      this.keepList()
+      this.keepInStep()
     }
     if (type !== undefined) return
     const seen = { elder: this.isElder(from, presence), greeter: isGreeter(presence) }
     if (!this.see(from, seen) || bareOf(from) !== bareOf(this.stanzas.jid ?? '')) return
-    this.watch.note(from, seen.greeter)
-    if (!this.withdrawIfExcused()) this.keepList()
+    this.watch.see(from, seen.greeter)
+    this.withdrawIfExcused()
+    this.keepInStep()
   }
 
   private see(jid: string, seen: { elder: boolean; greeter: boolean }): boolean {

@@ -45,13 +45,13 @@ export type MembershipOptions = {
   room: string
   table: CandidateTable
   drop: (reason: string) => void
-  /** Whether our account's presence shows us, too: then not all greeters need be in the room. */
-  seenElsewhere: boolean
   /** A try to join came to nothing; returns whether to try again later. */
   refused: () => boolean
 }
 
 export class RoomMembership {
+  /** Since the service took us in the last time: the room is where it was sought. */
+  hasBeenInside = false
   private readonly options: MembershipOptions
   private readonly backoff: Backoff
   private state: State = { name: 'outside' }
@@ -68,10 +68,6 @@ export class RoomMembership {
 
   get isOutside(): boolean {
     return this.state.name === 'outside'
-  }
-
-  get inside(): boolean {
-    return this.state.name === 'inside'
   }
 
   /** How to be seen from now on. */
@@ -110,6 +106,7 @@ export class RoomMembership {
   pause(): void {
     this.cancel()
     this.state = { name: 'outside' }
+    this.hasBeenInside = false
   }
 
   handle(presence: Element): void {
@@ -124,7 +121,7 @@ export class RoomMembership {
       case 'absent':
         if (said.self || said.nick === state.nick) this.handleRemoval()
         else {
-          this.watch.note(said.nick, false)
+          this.watch.lose(said.nick)
           this.options.table.lose(this.sightingOf(said.nick))
         }
         return
@@ -139,6 +136,7 @@ export class RoomMembership {
     const arrived = this.state.name === 'joining'
     this.cancel()
     this.state = { name: 'inside', nick }
+    this.hasBeenInside = true
     this.backoff.reset()
     this.nickConflicts = 0
     if (created) this.unlock()
@@ -168,7 +166,7 @@ export class RoomMembership {
     const complaint = table.see(this.sightingOf(nick), endpoint, { elder, greeter })
     if (complaint !== undefined) drop(complaint)
     else {
-      this.watch.note(nick, greeter)
+      this.watch.see(nick, greeter)
       this.keepInStep()
     }
   }
@@ -178,7 +176,7 @@ export class RoomMembership {
     const { state, visibility } = this
     const { stanzas, room } = this.options
     if (state.name !== 'inside' || stanzas.jid === undefined) return
-    if (this.watch.excuses(visibility, this.options.seenElsewhere)) this.leave()
+    if (this.watch.excuses(visibility)) this.leave()
     else if ((visibility === 'greeter') !== (this.seenAs === 'greeter')) {
       this.seenAs = visibility
       stanzas.send(changedPresence(room, state.nick, stanzas.jid, visibility))

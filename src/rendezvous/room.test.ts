@@ -250,22 +250,46 @@ describe('room rendezvous', () => {
       enter()
       expect(last(stanzas).getChild('greeter', 'urn:overture:rendezvous:0')).toBeDefined()
     })
+  })
 
-    test('a greeter that its account shows, too, leaves the room to those who are there', () => {
-      const { stanzas, enter, rendezvous } = started({ whenNeeded: (enter) => enter() })
-      enter()
-      greet(stanzas, ENOUGH_GREETERS - 1)
-      rendezvous.show('greeter')
-      expect(last(stanzas).attrs.type).toBeUndefined()
-      occupant(stanzas, 'last', 'last@example.org/c0ffee.g', undefined, true)
-      expect(last(stanzas).attrs.type).toBe('unavailable')
+  describe('where others of our account may be in the room for it', () => {
+    /** What our account's presence says of that. */
+    function account(represented: boolean | undefined) {
+      const listeners: (() => void)[] = []
+      const said = { represented, onRepresented: (listener: () => void) => void listeners.push(listener) }
+      const change = (to: boolean | undefined) => {
+        said.represented = to
+        for (const listener of listeners) listener()
+      }
+      return { said, change }
+    }
+
+    test('the room is entered when it is known that they are not', () => {
+      const { said, change } = account(undefined)
+      const { stanzas } = started({ account: said })
+      expect(stanzas.sent).toEqual([])
+      change(false)
+      expect(stanzas.sent).toHaveLength(1)
     })
 
-    test('one whose account is seen for it enters no room until it is to be seen', () => {
-      const { stanzas, rendezvous } = started({ whenNeeded: () => {} })
-      expect(stanzas.sent).toEqual([])
-      rendezvous.show('shown')
-      expect(stanzas.sent).toHaveLength(1)
+    test('it is not entered when they are, however we are to be seen, nor sought', () => {
+      const { said, change } = account(undefined)
+      const { stanzas, clock, rendezvous } = started({ account: said })
+      change(true)
+      for (const visibility of ['shown', 'greeter', 'newcomer'] as const) rendezvous.show(visibility)
+      clock.advance(60_000)
+      expect([...stanzas.sent, ...stanzas.asked]).toEqual([])
+    })
+
+    test('who is in goes when others come, and comes back when they have gone', () => {
+      const { said, change } = account(false)
+      const { stanzas, enter } = started({ account: said })
+      enter()
+      change(true)
+      expect(stanzas.sent.at(-1)?.attrs.type).toBe('unavailable')
+      change(false)
+      expect(stanzas.sent.at(-1)?.attrs.type).toBeUndefined()
+      expect(stanzas.sent).toHaveLength(3)
     })
   })
 
@@ -283,7 +307,7 @@ describe('room rendezvous', () => {
   })
 })
 
-function started({ rooms, whenNeeded }: Partial<RoomOptions> = {}) {
+function started({ rooms, account }: Partial<RoomOptions> = {}) {
   const stanzas = new ScriptedStanzas(ME)
   const clock = new ScriptedClock()
   // Nicks are drawn by many draws and differ; waits are one draw each, and nearly the longest.
@@ -295,7 +319,7 @@ function started({ rooms, whenNeeded }: Partial<RoomOptions> = {}) {
     clock,
     random,
     rooms,
-    ...(whenNeeded ? { whenNeeded } : {}),
+    ...(account ? { account } : {}),
   })
   const seen: Candidate[] = []
   const gone: string[] = []

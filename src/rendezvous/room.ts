@@ -20,8 +20,14 @@ export type RoomOptions = {
   random: Random
   /** The domain of the rooms, where it is known; it may be another service's. */
   rooms?: string | undefined
-  /** Calls back when it is known whether there is anything to be had by a room; at once where it is not given. */
-  whenNeeded?: (enter: () => void) => void
+  /** Whether others of our account are in the room for it; not given where we are alone in ours. */
+  account?: Representation
+}
+
+export type Representation = {
+  /** Undefined until it is known. */
+  readonly represented: boolean | undefined
+  onRepresented(changed: () => void): void
 }
 
 export class RoomRendezvous implements Rendezvous {
@@ -52,26 +58,16 @@ export class RoomRendezvous implements Rendezvous {
       stanzas.onOffline(() => {
         for (const membership of this.memberships.values()) membership.pause()
       }),
-      stanzas.onOnline((jid) => {
-        // Who was excused before the service lost us is so still.
-        if (this.visibility === 'quiet') return
-        const { whenNeeded } = this.options
-        if (!whenNeeded) this.appear()
-        else
-          whenNeeded(() => {
-            if (stanzas.jid === jid && this.table !== undefined) this.appear()
-          })
+      stanzas.onOnline(() => {
+        if (this.belongs) this.appear()
       }),
     ]
+    this.options.account?.onRepresented(() => this.review())
   }
 
   show(visibility: Visibility): void {
     this.visibility = visibility
-    if (this.options.stanzas.jid === undefined || this.table === undefined) return
-    // For a newcomer it is its account's presence that decides.
-    if (visibility === 'newcomer' && this.options.whenNeeded) return
-    if (this.memberships.size === 0 && visibility !== 'quiet') this.appear()
-    else for (const membership of this.memberships.values()) membership.show(visibility)
+    this.review()
   }
 
   get isSeen(): boolean {
@@ -86,6 +82,22 @@ export class RoomRendezvous implements Rendezvous {
     this.table = undefined
   }
 
+  /** Who was excused before the service lost us is so still. */
+  private get belongs(): boolean {
+    const { account } = this.options
+    return this.visibility !== 'quiet' && (account === undefined || account.represented === false)
+  }
+
+  private review(): void {
+    const { stanzas, account } = this.options
+    if (stanzas.jid === undefined || this.table === undefined) return
+    if (this.belongs && this.memberships.size === 0) this.appear()
+    for (const membership of this.memberships.values()) {
+      if (account?.represented) membership.leave()
+      else if (this.belongs || this.visibility === 'quiet') membership.show(this.visibility)
+    }
+  }
+
   private appear(): void {
     const { rooms, clock } = this.options
     for (const domain of new Set([rooms ?? this.guess, ...this.memberships.keys()])) this.join(domain)
@@ -94,7 +106,8 @@ export class RoomRendezvous implements Rendezvous {
   }
 
   private seek(): void {
-    if (this.seeking || this.table === undefined || this.memberships.get(this.guess)?.inside) return
+    if (this.seeking || !this.belongs || this.table === undefined || this.memberships.get(this.guess)?.hasBeenInside)
+      return
     this.seeking = true
     findRoomService(this.options.stanzas)
       .then((domain) => {
@@ -120,8 +133,7 @@ export class RoomRendezvous implements Rendezvous {
       const room = `${namespaceHash}@${domain}`
       const drop = (reason: string) => this.drop(reason)
       const refused = () => this.handleRefusal(domain)
-      const seenElsewhere = this.options.whenNeeded !== undefined
-      membership = new RoomMembership({ stanzas, clock, random, room, table, seenElsewhere, drop, refused })
+      membership = new RoomMembership({ stanzas, clock, random, room, table, drop, refused })
       this.memberships.set(domain, membership)
     }
     membership.enter(this.visibility)
