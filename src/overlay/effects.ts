@@ -24,8 +24,9 @@ export type Input =
   | { type: 'candidate-vanished'; endpoint: Endpoint }
   /** Where others can dial us from now on. */
   | { type: 'endpoints-changed'; endpoints: Endpoint[] }
-  | { type: 'channel-arrived'; channel: ChannelId; endpoint: Endpoint; kind: ChannelKind }
-  | { type: 'channel-opened'; channel: ChannelId; kind: ChannelKind }
+  /** `proved`: who is at the far end, where the channel has made sure of it. */
+  | { type: 'channel-arrived'; channel: ChannelId; endpoint: Endpoint; kind: ChannelKind; proved?: Address | undefined }
+  | { type: 'channel-opened'; channel: ChannelId; kind: ChannelKind; proved?: Address | undefined }
   /** The same channel takes another path. */
   | { type: 'channel-rerouted'; channel: ChannelId; kind: ChannelKind }
   | { type: 'channel-congested'; channel: ChannelId }

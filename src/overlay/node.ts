@@ -136,10 +136,10 @@ export class Node implements NodeCore {
         }
         break
       case 'channel-arrived':
-        this.parts.linker.handleArrived(input.channel, input.endpoint, input.kind)
+        this.parts.linker.handleArrived(input.channel, input.endpoint, input.kind, input.proved)
         break
       case 'channel-opened':
-        this.parts.linker.handleOpened(input.channel, input.kind)
+        this.parts.linker.handleOpened(input.channel, input.kind, input.proved)
         break
       case 'channel-rerouted': {
         const { channel, kind } = input

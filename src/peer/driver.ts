@@ -217,7 +217,8 @@ export class Driver {
   private adopt(channel: Channel): void {
     const id = --this.arrived
     this.bind(id, channel)
-    this.give({ type: 'channel-arrived', channel: id, endpoint: channel.endpoint, kind: channel.kind })
+    const { endpoint, kind, proved } = channel
+    this.give({ type: 'channel-arrived', channel: id, endpoint, kind, proved })
   }
 
   private bind(id: ChannelId, channel: Channel): void {
@@ -263,7 +264,9 @@ class ChannelInputs implements ChannelEvents {
 
   opened(): void {
     const channel = this.driver.channels.get(this.id)
-    if (channel) this.driver.give({ type: 'channel-opened', channel: this.id, kind: channel.kind })
+    if (!channel) return
+    const { kind, proved } = channel
+    this.driver.give({ type: 'channel-opened', channel: this.id, kind, proved })
   }
 
   message(bytes: Uint8Array): void {
