@@ -113,7 +113,11 @@ test('a tab that is closed, duplicated, reloaded or comes back is where it shoul
 }) => {
   const service = await createXmppService().listen()
   const link = app.url + linkTo(service.url)
-  const tabs = await Promise.all([1, 2, 3].map(async () => Tab.follow(await context.newPage(), link)))
+  // Who comes first has the profile's identity, and would come back as the same one.
+  const oldest = await Tab.follow(await context.newPage(), link)
+  await oldest.entered()
+  const others = [1, 2].map(async () => Tab.follow(await context.newPage(), link))
+  const tabs = [oldest, ...(await Promise.all(others))]
   await expectAllListed(tabs)
   await service.close()
 
