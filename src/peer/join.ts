@@ -77,13 +77,13 @@ export type JoinOptions = {
 export async function join(options: JoinOptions): Promise<Ring> {
   const clock = realClock
   const startedMs = clock.now()
-  const { hash, psk } = await namespaceKeys(options.namespace, options.secret)
+  const { hash, psk, signalKey } = await namespaceKeys(options.namespace, options.secret)
   const storage = options.storage ?? pageStorage()
   const { identity, release } = await ownIdentity(storage, hash)
   const { address, keyPair } = identity
   const wantsTabs = options.localTabs ?? typeof document !== 'undefined'
   const tabs = wantsTabs && LocalTabTransport.supported ? tabParts(hash, clock) : undefined
-  const xmpp = options.xmpp && xmppParts(options.xmpp, hash, address, clock, { ...options, storage })
+  const xmpp = options.xmpp && xmppParts(options.xmpp, hash, address, clock, { ...options, storage, signalKey })
   const further = options.transports && { dials: options.transports, rendezvous: [], dropped: {}, close: () => {} }
   const parts: Parts[] = [tabs, xmpp, further].filter((each) => each !== undefined)
   const secured = { keyPair, psk, namespaceHash: hash, clock }

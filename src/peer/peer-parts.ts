@@ -57,9 +57,9 @@ export function xmppParts(
   hash: string,
   address: Address,
   clock: Clock,
-  options: JoinOptions & { storage: Storage },
+  options: JoinOptions & { storage: Storage; signalKey: Uint8Array },
 ): XmppParts {
-  const { storage } = options
+  const { storage, signalKey } = options
   const session = new XmppSession({
     service: xmpp.service,
     ...(xmpp.domain === undefined ? {} : { domain: xmpp.domain }),
@@ -72,7 +72,7 @@ export function xmppParts(
   })
   const relay = new XmppRelay(session, clock, cryptoRandom)
   const ringSignalling = new RingSignalling(address, clock, cryptoRandom)
-  const signalling = new EitherSignalling(ringSignalling, new JingleSignalling(session, clock, cryptoRandom))
+  const signalling = new EitherSignalling(ringSignalling, new JingleSignalling(session, clock, cryptoRandom, signalKey))
   const hasWebrtc = WebrtcTransport.supported || options.rtc !== undefined
   // Nothing else asks how the world sees us.
   let heardOfServers = () => {}
