@@ -64,6 +64,11 @@ export interface Channel {
   readonly congested: boolean
   /** What ICE chose, where there is ICE; undefined until known. */
   readonly candidatePair?: CandidatePair | undefined
+  /**
+   * What both ends know alike of this channel and nobody between can make alike, such as the DTLS fingerprints; known
+   * when it is open.
+   */
+  readonly binding?: Uint8Array | undefined
   /** Must be called once, in the same turn in which the channel was got. No event precedes it. */
   bind(events: ChannelEvents): void
   /**

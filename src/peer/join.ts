@@ -9,6 +9,7 @@ import { OvertureError } from '../overture-error.ts'
 import type { Storage } from '../ports.ts'
 import type { Invitation } from '../rendezvous/invitation-proof.ts'
 import { LocalTabTransport } from '../transport/local-tab.ts'
+import { TunnelTransport } from '../transport/tunnel.ts'
 import type { Rtc } from '../transport/webrtc.ts'
 import { realClock } from '../xmpp/real-clock.ts'
 import { JoinedRing } from './joined-ring.ts'
@@ -95,6 +96,7 @@ export async function join(options: JoinOptions): Promise<Ring> {
     seededRandom(randomInteger()),
   )
   const session = xmpp?.session
+  const tunnels = new TunnelTransport(address, clock)
   const ring = new JoinedRing({
     namespace: options.namespace,
     clock,
@@ -103,13 +105,16 @@ export async function join(options: JoinOptions): Promise<Ring> {
     session,
     signsOut: options.xmpp?.whenQuiet === 'sign-out',
     transports: dials.map(({ transport }) => transport),
+    tunnels,
     rendezvous: parts.flatMap((each) => each.rendezvous),
-    dropped: Object.assign({}, ...parts.map((each) => each.dropped)),
+    dropped: Object.assign({ tunnel: tunnels }, ...parts.map((each) => each.dropped)),
     linked: (endpoints) => xmpp?.recent.linked(endpoints),
     relayPace: () => xmpp?.relayPace() ?? 0,
     ringSignalling: xmpp?.ringSignalling,
     invite: async () => xmpp?.invitations?.invite(),
     close: () => {
+      // What tunnels say last goes over the others.
+      tunnels.close()
       for (const each of parts) each.close()
     },
   })
