@@ -139,6 +139,7 @@ test('a member that claims another’s address is refused', async () => {
     peer: ignore,
     state: ignore,
     signalled: ignore,
+    tunnelled: ignore,
     isolated: ignore,
     visibility: ignore,
   })
