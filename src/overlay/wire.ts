@@ -99,6 +99,7 @@ export type Mode = (typeof MODES)[number]
 
 export const BODIES = ['request', 'reply', 'forward', 'data', 'ack', 'reset', 'signal'] as const
 export type Body = (typeof BODIES)[number]
+export const TUNNEL_KINDS = ['frame', 'close', 'bulk'] as const
 
 export type Packet = {
   type: 'packet'
@@ -163,8 +164,6 @@ export type Frame =
   | { type: 'forwarders'; wanted: boolean; addresses: Address[] }
   | { type: 'links'; links: Address[] }
   | Packet
-
-export const TUNNEL_KINDS = ['frame', 'close', 'bulk'] as const
 
 export const FRAMES = [
   'start',
