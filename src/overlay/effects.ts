@@ -24,7 +24,8 @@ export type TunnelId = number
 export type TunnelInput =
   /** Looks for somebody to go through; answered by `tunnel-opened` or `tunnel-closed`. */
   | { type: 'tunnel-dial'; tunnel: TunnelId; far: Address }
-  | { type: 'tunnel-send'; tunnel: TunnelId; bytes: Uint8Array }
+  /** Bulk is the first to be dropped where the way is slow. */
+  | { type: 'tunnel-send'; tunnel: TunnelId; bytes: Uint8Array; bulk: boolean }
   | { type: 'tunnel-close'; tunnel: TunnelId }
 
 /** What becomes of tunnels. The session is drawn by the dialler, and the same at both ends. */

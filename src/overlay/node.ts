@@ -203,6 +203,7 @@ export class Node implements NodeCore {
         this.parts.tunnels.handle(input)
         break
       case 'wake':
+        this.parts.linkKeeper.sayGoodbye((kind) => kind !== TUNNEL)
         this.dropAll()
         break
       default:
@@ -248,12 +249,14 @@ export class Node implements NodeCore {
   }
 
   private leave(): void {
-    this.parts.linkKeeper.sayGoodbye()
+    // Who hears that we go forwards nothing more for us: what is said through others comes first.
+    const isAtOnce = this.parts.tunnels.isEmpty
+    this.parts.linkKeeper.sayGoodbye((kind) => isAtOnce || kind === TUNNEL)
     this.parts.streams.failEverything('left')
     this.parts.linker.abandonAll('left')
     this.leaving = true
-    // The goodbyes that go through tunnels have yet to come back as what is sent over other links.
-    if (this.parts.tunnels.isEmpty) this.dropAll()
+    // It has yet to come back as what is sent over other links.
+    if (isAtOnce) this.dropAll()
   }
 
   private dropAll(): void {

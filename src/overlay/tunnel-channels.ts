@@ -15,7 +15,6 @@ import type { TunnelId, TunnelInput } from './effects.ts'
 import { type Endpoint, endpointOf } from './endpoint.ts'
 import type { NodeCore } from './node-core.ts'
 import { canForward, type Hops, overlapOf } from './overlap.ts'
-import { isUserData } from './user-data.ts'
 import { encodeFrame, type TunnelFrame } from './wire.ts'
 
 export const TUNNEL = 'tunnel'
@@ -84,7 +83,7 @@ export class TunnelChannels {
     const tunnel = this.tunnels.get(input.tunnel)
     // It may have been closed when this was asked already.
     if (!tunnel) return
-    if (input.type === 'tunnel-send') this.transmit(tunnel, 'frame', input.bytes)
+    if (input.type === 'tunnel-send') this.transmit(tunnel, input.bulk ? 'bulk' : 'frame', input.bytes)
     else {
       this.transmit(tunnel, 'close', new Uint8Array())
       this.tunnels.delete(tunnel.id)
@@ -170,11 +169,11 @@ export class TunnelChannels {
     const active = next?.active
     if (!canForward(next, 'any') || !active) {
       this.core.count('tunnel: nobody to pass on to')
-      if (frame.kind === 'frame') this.core.sendTo(connection, { type: 'no-tunnel', to: frame.to })
+      if (frame.kind !== 'close') this.core.sendTo(connection, { type: 'no-tunnel', to: frame.to })
       return
     }
     // What is sent through us is somebody else's and may wait for nobody of ours; but a relay has a lane for its probes.
-    if (active.congested && (active.kind !== 'relay' || isUserData(frame.payload))) this.core.count('tunnel: congested')
+    if (active.congested && (active.kind !== 'relay' || frame.kind === 'bulk')) this.core.count('tunnel: congested')
     else this.core.emit({ type: 'transmit', channel: active.id, bytes })
   }
 
@@ -197,7 +196,7 @@ export class TunnelChannels {
     const { active } = forwarder
     if (!active) return
     // As in packets: our own streams send it again.
-    if (active.congested && active.kind === 'relay' && isUserData(frame.payload)) {
+    if (active.congested && active.kind === 'relay' && frame.kind === 'bulk') {
       this.core.count('tunnel: congested')
       return
     }

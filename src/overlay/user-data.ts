@@ -3,29 +3,30 @@
  * that is only passed on is never read as a whole; see the tables in wire.ts.
  */
 import { ADDRESS_BYTES } from './address.ts'
-import { BODIES, FRAMES, PACKET_HEADER_BYTES } from './wire.ts'
+import { BODIES, FRAMES, PACKET_HEADER_BYTES, TUNNEL_KINDS } from './wire.ts'
 
 const DATA = FRAMES.indexOf('data')
 const PACKET = FRAMES.indexOf('packet')
 const TUNNEL = FRAMES.indexOf('tunnel')
+const BULK = TUNNEL_KINDS.indexOf('bulk')
 const DATA_BODY = BODIES.indexOf('data')
 const FORWARD_BODY = BODIES.indexOf('forward')
 /** After type, mode, hops and ttl. */
 const BODY_OFFSET = 4
 /** Type, kind, dialler, session and two addresses. */
 export const TUNNEL_HEADER_BYTES = 7 + 2 * ADDRESS_BYTES
-/** A packet to be forwarded by the far end of a tunnel is the deepest that there is. */
-const MAX_WRAPPINGS = 3
+/** A packet to be forwarded is the deepest that there is; one more does no harm. */
+const MAX_WRAPPINGS = 2
 
 export function isUserData(frame: Uint8Array): boolean {
   let at = 0
   for (let wrappings = 0; wrappings <= MAX_WRAPPINGS; wrappings++) {
     const type = frame[at]
     if (type === DATA) return true
-    if (type === TUNNEL) at += TUNNEL_HEADER_BYTES
-    else if (type !== PACKET) return false
-    else if (frame[at + BODY_OFFSET] === FORWARD_BODY) at += PACKET_HEADER_BYTES
-    else return frame[at + BODY_OFFSET] === DATA_BODY
+    if (type === TUNNEL) return frame[at + 1] === BULK
+    if (type !== PACKET) return false
+    if (frame[at + BODY_OFFSET] !== FORWARD_BODY) return frame[at + BODY_OFFSET] === DATA_BODY
+    at += PACKET_HEADER_BYTES
   }
   return false
 }

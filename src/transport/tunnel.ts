@@ -22,6 +22,8 @@ export const MAX_TUNNELLED_BYTES = MAX_FRAME_BYTES - TUNNEL_HEADER_BYTES
 /** A guess: a tunnel opens in the turn in which it is dialled, or never. */
 export const MAX_UNSENT_BYTES = 1_048_576
 
+type Unsent = { bytes: Uint8Array; bulk: boolean }
+
 /** Gives an input to the node. */
 export type TunnelCarrier = (input: TunnelInput) => void
 
@@ -122,7 +124,7 @@ class TunnelChannel implements Channel {
   private readonly id: TunnelId
   private state: 'dialling' | 'open' | 'closed'
   private events: ChannelEvents | undefined
-  private beforeOpen: Uint8Array[] = []
+  private beforeOpen: Unsent[] = []
   private unsentBytes = 0
   private isAborting = false
 
@@ -139,17 +141,17 @@ class TunnelChannel implements Channel {
     this.events = events
   }
 
-  send(bytes: Uint8Array): void {
+  send(bytes: Uint8Array, bulk = false): void {
     if (this.state === 'closed' || this.isAborting) return
     if (bytes.length > MAX_TUNNELLED_BYTES) {
       // The far end must not see it: it would cost us the link to the forwarder.
       this.transport.drop('frame too large')
       this.abort('frame too large')
-    } else if (this.state === 'open') this.transmit(bytes.slice())
+    } else if (this.state === 'open') this.transmit({ bytes: bytes.slice(), bulk })
     else if (this.unsentBytes + bytes.length > MAX_UNSENT_BYTES) this.abort('too much unsent')
     else {
       this.unsentBytes += bytes.length
-      this.beforeOpen.push(bytes.slice())
+      this.beforeOpen.push({ bytes: bytes.slice(), bulk })
     }
   }
 
@@ -162,7 +164,7 @@ class TunnelChannel implements Channel {
   open(session: number): void {
     this.binding = bindingOf(session, this.transport.address, targetOf(this.endpoint) as Address)
     this.state = 'open'
-    for (const bytes of this.beforeOpen.splice(0)) this.transmit(bytes)
+    for (const each of this.beforeOpen.splice(0)) this.transmit(each)
     this.events?.opened()
   }
 
@@ -177,8 +179,8 @@ class TunnelChannel implements Channel {
     events?.closed(reason)
   }
 
-  private transmit(bytes: Uint8Array): void {
-    this.transport.carry({ type: 'tunnel-send', tunnel: this.id, bytes })
+  private transmit({ bytes, bulk }: Unsent): void {
+    this.transport.carry({ type: 'tunnel-send', tunnel: this.id, bytes, bulk })
   }
 
   private abort(reason: string): void {
