@@ -6,7 +6,7 @@
  */
 import { type Address, isBetween } from './address.ts'
 import { nearestOn } from './connection-table.ts'
-import type { Ticket } from './effects.ts'
+import type { SendFailure, Ticket } from './effects.ts'
 import type { NodeCore } from './node-core.ts'
 import type { Content } from './wire.ts'
 
@@ -20,8 +20,10 @@ export interface BroadcastEvents {
   deliver(origin: Address, data: Uint8Array): void
   /** Whether so many bytes to each of these links are more than relays can be asked to carry. */
   exceedsRelays(links: readonly Address[], bytes: number): boolean
+  /** Whether we have broadcast as much as the ring can be asked to carry for one. */
+  exceedsShare(bytes: number): boolean
   /** Nobody is handed our own broadcast. */
-  refused(ticket: Ticket): void
+  refused(ticket: Ticket, failure: SendFailure): void
   /** All nodes that we handed our own broadcast to have it. */
   done(ticket: Ticket): void
 }
@@ -43,7 +45,11 @@ export class Broadcast {
   start(data: Uint8Array, ticket: Ticket): void {
     const origin = this.core.config.address
     if (this.events.exceedsRelays(this.core.table.addresses(), data.length)) {
-      this.events.refused(ticket)
+      this.events.refused(ticket, 'relay-too-slow')
+      return
+    }
+    if (this.events.exceedsShare(data.length)) {
+      this.events.refused(ticket, 'too-much-unsent')
       return
     }
     this.lastId = (this.lastId + 1) >>> 0

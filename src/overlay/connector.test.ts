@@ -39,6 +39,7 @@ function setup() {
     {
       forwardersFor: () => [],
       wanted: () => undefined,
+      bars: () => false,
       admits: () => true,
     },
   )

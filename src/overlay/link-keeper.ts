@@ -10,6 +10,7 @@ import { type ChannelKind, rankOf } from './channel-kind.ts'
 import { Connection, type ConnectionChannel, connectionChannel } from './connection.ts'
 import { MAX_CONNECTIONS } from './connection-table.ts'
 import type { ChannelId } from './effects.ts'
+import type { FairShare } from './fair-share.ts'
 import type { Linked } from './linker.ts'
 import type { NodeCore } from './node-core.ts'
 import { NO_ROLES, withRole } from './role.ts'
@@ -33,12 +34,14 @@ export interface LinkKeeperEvents {
 
 export class LinkKeeper {
   private readonly core: NodeCore
+  private readonly fairShare: FairShare
   private readonly events: LinkKeeperEvents
   /** When a connection will have been useless for too long. */
   private readonly soonest = new Soonest()
 
-  constructor(core: NodeCore, events: LinkKeeperEvents) {
+  constructor(core: NodeCore, fairShare: FairShare, events: LinkKeeperEvents) {
     this.core = core
+    this.fairShare = fairShare
     this.events = events
   }
 
@@ -48,6 +51,11 @@ export class LinkKeeper {
 
   onLinked(link: Linked): void {
     const { table, config } = this.core
+    if (this.fairShare.bars(link.address)) {
+      this.core.count('link: with one who flooded us')
+      this.core.emit({ type: 'close', channel: link.channel, reason: 'flooded' })
+      return
+    }
     let connection = table.get(link.address)
     if (connection && connection.incarnation !== link.incarnation) {
       this.core.count('link: new incarnation')
@@ -124,6 +132,7 @@ export class LinkKeeper {
   drop(connection: Connection, reason: string, loss: Loss): void {
     for (const channel of connection.channels) this.core.emit({ type: 'close', channel: channel.id, reason })
     this.core.table.remove(connection)
+    this.fairShare.forget(connection)
     this.events.lost(connection, loss)
   }
 
