@@ -12,6 +12,8 @@ import type { Content } from './wire.ts'
 
 /** Broadcasts remembered, so that one that comes twice is delivered once. A guess. */
 const MAX_REMEMBERED = 4_096
+/** Our own that are under way at once. A guess: some seconds' worth of the smallest. */
+export const MAX_OPEN = 4_096
 
 export type BroadcastContent = Extract<Content, { type: 'broadcast' }>
 
@@ -48,7 +50,7 @@ export class Broadcast {
       this.events.refused(ticket, 'relay-too-slow')
       return
     }
-    if (this.events.exceedsShare(data.length)) {
+    if (this.open.size >= MAX_OPEN || this.events.exceedsShare(data.length)) {
       this.events.refused(ticket, 'too-much-unsent')
       return
     }

@@ -106,7 +106,11 @@ export class Connector {
   connect(address: Address, role: RoleBits): void {
     if (address === this.core.config.address || this.core.table.get(address) || this.wanted.has(address)) return
     if (this.linker.isDialling(address)) return
-    if (this.wanted.size >= MAX_WANTED || this.shunnedUntilMs(address) !== undefined) return
+    if (this.shunnedUntilMs(address) !== undefined) return
+    if (this.wanted.size >= MAX_WANTED) {
+      this.core.count('connect: too many wanted')
+      return
+    }
     const wanted: Wanted = { role, dialAtMs: undefined, endpoints: [], informer: undefined }
     this.wanted.set(address, wanted)
     const asked = new Set<Connection>()

@@ -20,6 +20,12 @@ import type { Status } from './wire.ts'
 /** A connection that neither end needs is kept for a moment, in case that the ring has second thoughts. */
 const USELESS_KEPT_MS = 3_000
 
+/**
+ * Between two nodes: one for each transport and tunnels, each with a twin that is retiring. Who never says that it retires
+ * one could have ever more.
+ */
+export const MAX_CHANNELS = 8
+
 /** `left`: said goodbye or fell silent; `unlinked`: is there, but the link was given up. */
 export type Loss = 'left' | 'unlinked'
 
@@ -62,8 +68,9 @@ export class LinkKeeper {
       this.drop(connection, 'new incarnation', 'left')
       connection = undefined
     }
-    if (!connection && table.size >= MAX_CONNECTIONS) {
-      this.core.count('link: too many connections')
+    const isFull = connection ? connection.channels.length >= MAX_CHANNELS : table.size >= MAX_CONNECTIONS
+    if (isFull) {
+      this.core.count(connection ? 'link: too many channels' : 'link: too many connections')
       this.core.emit({ type: 'close', channel: link.channel, reason: 'full' })
       return
     }

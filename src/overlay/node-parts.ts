@@ -110,7 +110,7 @@ export class NodeParts {
       delivered: (packet) => this.intake.onPacket(packet),
       used: (connection) => this.keepalive.used(connection),
     })
-    this.requests = new Requests(core.config.profile.request)
+    this.requests = new Requests(core.config.profile.request, (reason) => core.count(reason))
     this.connector = new Connector(core, this.linker, this.requests, {
       forwardersFor: (far) => this.tunnelOverlord.namedTo(far),
       wanted: (address, role, forwarders) => this.tunnelOverlord.want(address, role, forwarders),
