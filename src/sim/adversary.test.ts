@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Address } from '../overlay/address.ts'
-import { NO_ROLES } from '../overlay/role.ts'
+import { hasRole, NEAR, NO_ROLES } from '../overlay/role.ts'
 import { encodeFrame } from '../overlay/wire.ts'
 import { Adversary, counted, FLOODS, type Flood, gapAmong, talk } from './adversary.ts'
 import { seeds } from './seeds.ts'
@@ -179,6 +179,23 @@ describe('one who names nodes that do not exist', () => {
       const { sent, arrived } = talk(world, good, 5_000)
       expect({ seed, arrived }).toEqual({ seed, arrived: sent })
       for (const { node } of good) expect(largestTable(node).size).toBeLessThanOrEqual(LARGEST_TABLE)
+    }
+  })
+})
+
+describe('one who makes many addresses right beside a node', () => {
+  test('is not all that it sees of the ring: old neighbours stay', { timeout: 60_000 }, () => {
+    for (const seed of seeds(2)) {
+      const { world, adversary, victim } = siege(seed, 30)
+      world.run(300_000)
+      const { left, right } = victim.node.near
+      const old = [...left.slice(0, 2), ...right.slice(0, 2)]
+      const mint = () => world.add({ introduce: false, address: adversary.beside(victim.address) })
+      for (let minted = 0; minted < 16; minted++) world.show(mint(), victim)
+      world.run(60_000)
+      const isKept = (address: Address) => hasRole(victim.node.table.get(address)?.roles ?? NO_ROLES, NEAR)
+      expect({ seed, nextTo: old.includes(victim.node.near.left[0] as Address) }).toEqual({ seed, nextTo: false })
+      expect({ seed, kept: old.map(isKept) }).toEqual({ seed, kept: [true, true, true, true] })
     }
   })
 })

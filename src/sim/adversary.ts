@@ -95,9 +95,8 @@ export class Adversary {
     }
   }
 
-  randomAddress(): Address {
-    return nodeAddress(Uint8Array.from({ length: 20 }, () => Math.floor(256 * this.world.random())))
-  }
+  readonly randomAddress = (): Address =>
+    nodeAddress(Uint8Array.from({ length: 20 }, () => Math.floor(256 * this.world.random())))
 
   /** An address right beside another one, which no node has. */
   beside(address: Address): Address {
