@@ -4,6 +4,7 @@
  */
 import type { Address } from './address.ts'
 import { Broadcast, type BroadcastContent } from './broadcast.ts'
+import { CarefulFinder } from './careful-finder.ts'
 import type { Connection } from './connection.ts'
 import { Connector } from './connector.ts'
 import type { Input } from './effects.ts'
@@ -52,6 +53,7 @@ export class NodeParts {
   readonly requests: Requests
   readonly connector: Connector
   readonly finder: Finder
+  readonly carefulFinder: CarefulFinder
   readonly leafOverlord: LeafOverlord
   readonly greeters: Greeters
   readonly nearOverlord: NearOverlord
@@ -118,6 +120,7 @@ export class NodeParts {
       admits: (role) => this.admits(role),
     })
     this.finder = new Finder(core, this.requests)
+    this.carefulFinder = new CarefulFinder(core, this.requests)
     this.greeters = new Greeters(core, () => [this.nearOverlord.left[0], this.nearOverlord.right[0]])
     this.leafOverlord = new LeafOverlord(core, this.linker, this.greeters)
     this.nearOverlord = new NearOverlord(core, this.connector, () => this.leafOverlord.known)

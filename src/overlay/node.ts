@@ -175,8 +175,10 @@ export class Node implements NodeCore {
         this.parts.broadcast.start(input.data, input.ticket)
         return true
       case 'find': {
-        const { ticket, key } = input
-        this.parts.finder.find(key, (address) => this.emit({ type: 'found', ticket, address }))
+        const { ticket, key, careful } = input
+        const found = (address: Address | undefined) => this.emit({ type: 'found', ticket, address })
+        if (careful) this.parts.carefulFinder.find(key, found)
+        else this.parts.finder.find(key, found)
         break
       }
       case 'signal':
