@@ -16,6 +16,7 @@ import { waitForTab } from '../peer/tab-lobby.ts'
 import { appStyle } from './app-style.ts'
 import { followColorScheme } from './color-scheme.ts'
 import { Entrance, type XmppOptions } from './entrance.ts'
+import { useOwnIcons } from './icon-library.ts'
 import { panelStyle } from './panel-style.ts'
 import { keepChosenName, loadName } from './person-name.ts'
 import { loadServiceConfig, type ServiceConfig } from './service-config.ts'
@@ -55,6 +56,7 @@ export class OvertureApp extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback()
     followColorScheme()
+    useOwnIcons()
     addEventListener('hashchange', this.#route)
     addEventListener('pagehide', this.#leave)
     addEventListener('pageshow', this.#comeBack)
