@@ -102,6 +102,13 @@ test.describe('what is smuggled into the page', () => {
   })
 })
 
+test('a service that the policy keeps us from is named as what it is', async ({ app, page }) => {
+  await page.goto(`${app.url}#n=chess&k=a&s=ws://192.0.2.1/`)
+  await expect(new Tab(page).errorSentence).toHaveText(
+    "This page speaks unencrypted to its own machine alone, and ws://192.0.2.1/ is elsewhere. Use the service's wss:// address.",
+  )
+})
+
 test('nobody whom the page asks learns where it was asked from', async ({ app, page }) => {
   const referrers: string[] = []
   page.on('request', (request) => referrers.push(request.headers().referer ?? ''))

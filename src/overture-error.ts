@@ -56,6 +56,13 @@ export class OvertureError extends Error {
       false,
     )
   }
+  static unencrypted(service: string) {
+    return new OvertureError(
+      'bad-service',
+      `This page speaks unencrypted to its own machine alone, and ${service} is elsewhere. Use the service's wss:// address.`,
+      false,
+    )
+  }
   static unknownDomain(service: string, domain: string) {
     return new OvertureError(
       'bad-service',

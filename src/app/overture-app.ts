@@ -17,6 +17,7 @@ import { appStyle } from './app-style.ts'
 import { followColorScheme } from './color-scheme.ts'
 import { Entrance, type XmppOptions } from './entrance.ts'
 import { useOwnIcons } from './icon-library.ts'
+import { withinPolicy } from './page-policy.ts'
 import { panelStyle } from './panel-style.ts'
 import { keepChosenName, loadName } from './person-name.ts'
 import { loadServiceConfig, type ServiceConfig } from './service-config.ts'
@@ -163,7 +164,7 @@ export class OvertureApp extends LitElement {
 
   #enter(link: SpaceLink): void {
     const entrance = new Entrance(
-      (xmpp, options) => join({ ...joinOptionsOf(link), xmpp, ...options }),
+      (xmpp, options) => withinPolicy(xmpp.service, () => join({ ...joinOptionsOf(link), xmpp, ...options })),
       this.account ?? serviceOf(link, this.#config),
       () => this.#entranceChanged(link, entrance),
       (met) => waitForTab(link, met),
