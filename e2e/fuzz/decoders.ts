@@ -3,6 +3,7 @@
  * it belongs to, with good inputs and the function that reads them; the command and the tests then know it.
  */
 import type { Decoder } from './decoder.ts'
+import { NODE_DECODERS } from './node-decoders.ts'
 import { OVERLAY_DECODERS } from './overlay-decoders.ts'
 import { STANZA_DECODERS } from './stanza-decoders.ts'
 import { STORED_DECODERS } from './stored-decoders.ts'
@@ -10,6 +11,7 @@ import { TEXT_DECODERS } from './text-decoders.ts'
 
 export const DECODERS: readonly Decoder[] = [
   ...OVERLAY_DECODERS,
+  ...NODE_DECODERS,
   ...STANZA_DECODERS,
   ...TEXT_DECODERS,
   ...STORED_DECODERS,

@@ -52,6 +52,11 @@ export class FuzzRun {
     this.random = seededRandom(seed)
   }
 
+  /** Every decoder has failed. */
+  get isOver(): boolean {
+    return this.decoders.size === 0
+  }
+
   /** So many inputs to each decoder that has not failed. */
   async round(inputsEach: number): Promise<void> {
     for (const decoder of this.decoders) {

@@ -75,7 +75,7 @@ describe('the fuzzer', () => {
     const run = new FuzzRun([brokenDecoder(trip), good], SEED)
     await run.round(10)
     await run.round(10)
-    expect([run.found.length, run.inputs]).toEqual([1, 21])
+    expect([run.found.length, run.inputs, run.isOver]).toEqual([1, 21, false])
   })
 
   test('gives the same inputs for the same seed, and others for another', () => {

@@ -34,7 +34,7 @@ async function fuzz({ minutes, seed, decoders, json }: FuzzOptions): Promise<num
   const startedMs = performance.now()
   let growth: string | undefined
   let kept = 0
-  for (let round = 1, done = 0; done < 1 && growth === undefined; round++) {
+  for (let round = 1, done = 0; done < 1 && growth === undefined && !run.isOver; round++) {
     await run.round(INPUTS_PER_ROUND)
     for (const found of run.found.slice(kept)) {
       bar.end()

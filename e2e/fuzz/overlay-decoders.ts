@@ -59,7 +59,7 @@ function framesOf<Type extends Frame['type']>(
   return fc.record({ type: fc.constant(type), ...fields }) as unknown as fc.Arbitrary<Frame>
 }
 
-const frames = fc.oneof(
+export const frames = fc.oneof(
   framesOf('start', {
     version: u8,
     namespace: addresses,
