@@ -25,7 +25,24 @@ for (const { name, go } of WAYS) {
   })
 }
 
-test('a tab that is reloaded comes back as somebody new', async ({ app, context }) => {
+test('the tab that has its profile’s identity comes back as the same one when it is reloaded', async ({
+  app,
+  context,
+}) => {
+  const tabs = await openTabs(context, app.url, 'Reloaded', 3)
+  await expectAllListed(tabs)
+  const [reloaded] = tabs as [Tab]
+  const before = await reloaded.address()
+  await reloaded.page.reload()
+  await reloaded.entered()
+  expect(await reloaded.address()).toBe(before)
+  await expectLinks(tabs, 'direct')
+  await expectAllListed(tabs)
+  await reloaded.sayToAll('here again')
+  for (const tab of tabs) await expect(tab.message('here again')).toHaveCount(1)
+})
+
+test('another tab of the profile that is reloaded comes back as somebody new', async ({ app, context }) => {
   const tabs = await openTabs(context, app.url, 'Reloaded', 3)
   await expectAllListed(tabs)
   const reloaded = tabs[2] as Tab

@@ -2,6 +2,7 @@
  * Every seam of the house on one page. The rooms below the composition root (transport, rendezvous, signalling,
  * reflection, xmpp) meet each other only through these interfaces; `peer/` joins them.
  */
+import type { Address } from './overlay/address.ts'
 import type { ChannelKind } from './overlay/channel-kind.ts'
 import type { Endpoint } from './overlay/endpoint.ts'
 import type { Visibility } from './overlay/greeters.ts'
@@ -64,6 +65,13 @@ export interface Channel {
   readonly congested: boolean
   /** What ICE chose, where there is ICE; undefined until known. */
   readonly candidatePair?: CandidatePair | undefined
+  /**
+   * What both ends know alike of this channel and nobody between can make alike, such as the DTLS fingerprints; known when
+   * it is open.
+   */
+  readonly binding?: Uint8Array | undefined
+  /** Who is at the far end, where it has been proved. */
+  readonly proved?: Address | undefined
   /** Must be called once, in the same turn in which the channel was got. No event precedes it. */
   bind(events: ChannelEvents): void
   /**

@@ -87,7 +87,8 @@ const clientStreams = fc
 function serve(text: string): unknown {
   const limits = DEFAULT_LIMITS
   const accounts = new Accounts(DOMAIN, limits.accounts)
-  const router = new Router({ domain: DOMAIN, accounts, limits, registration: true, externalServices: () => [] })
+  const open = { registration: true, externalServices: () => [], meddle: undefined }
+  const router = new Router({ domain: DOMAIN, accounts, limits, ...open })
   const said: string[] = []
   const wire = { send: (answer: string) => said.push(answer), close: () => {} }
   const stream = new ClientStream(wire, {

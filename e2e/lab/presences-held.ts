@@ -1,7 +1,7 @@
 /** How many presences does a server hold of one account and its room? Asked by one more resource, which is no peer. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { namespaceHash } from '../../src/peer/namespace.ts'
 import { joinPresence } from '../../src/rendezvous/room-xml.ts'
+import { namespaceKeys } from '../../src/security/namespace-keys.ts'
 import { memoryStorage } from '../../src/xmpp/memory-storage.ts'
 import { XmppSession } from '../../src/xmpp/session.ts'
 import { xml } from '../../src/xmpp/stanza.ts'
@@ -21,7 +21,7 @@ export async function presencesHeld(server: XmppServer, account: Account, namesp
     random: Math.random,
   })
   const seen = new Set<string>()
-  const room = `${namespaceHash(namespace, undefined)}@conference.${domain}`
+  const room = `${(await namespaceKeys(namespace)).hash}@conference.${domain}`
   session.onPresence(({ attrs }) => {
     const isOwn = attrs.from === session.jid || attrs.from === `${room}/observer`
     if (attrs.type === undefined && !isOwn) seen.add(attrs.from)

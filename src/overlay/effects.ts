@@ -17,6 +17,26 @@ export type NodeState = 'alone' | 'joining' | 'connected'
 
 export type SendFailure = 'unreachable' | 'too-much-unsent' | 'relay-too-slow' | 'left'
 
+/** Positive for tunnels that are dialled here, negative for those that arrive; never used twice. */
+export type TunnelId = number
+
+/** What the node is asked of tunnels, which are channels to others and only bytes through somebody to the node. */
+export type TunnelInput =
+  /** Looks for somebody to go through; answered by `tunnel-opened` or `tunnel-closed`. */
+  | { type: 'tunnel-dial'; tunnel: TunnelId; far: Address }
+  | { type: 'tunnel-send'; tunnel: TunnelId; bytes: Uint8Array }
+  | { type: 'tunnel-close'; tunnel: TunnelId }
+
+/** What becomes of tunnels. The session is drawn by the dialler, and the same at both ends. */
+export type TunnelEffect =
+  | { type: 'tunnel-opened'; tunnel: TunnelId; session: number }
+  /** The far end has dialled us, and its first frame follows. */
+  | { type: 'tunnel-arrived'; tunnel: TunnelId; far: Address; session: number }
+  /** The bytes may be kept. */
+  | { type: 'tunnel-frame'; tunnel: TunnelId; bytes: Uint8Array }
+  /** By the far end, or for want of a forwarder; nothing is told of it after this. */
+  | { type: 'tunnel-closed'; tunnel: TunnelId; reason: string }
+
 export type Input =
   | { type: 'wake' }
   /** Rendezvous saw somebody; `elder` was there before us, a `greeter` shows itself on behalf of many. */
@@ -24,8 +44,9 @@ export type Input =
   | { type: 'candidate-vanished'; endpoint: Endpoint }
   /** Where others can dial us from now on. */
   | { type: 'endpoints-changed'; endpoints: Endpoint[] }
-  | { type: 'channel-arrived'; channel: ChannelId; endpoint: Endpoint; kind: ChannelKind }
-  | { type: 'channel-opened'; channel: ChannelId; kind: ChannelKind }
+  /** `proved`: who is at the far end, where the channel has made sure of it. */
+  | { type: 'channel-arrived'; channel: ChannelId; endpoint: Endpoint; kind: ChannelKind; proved?: Address | undefined }
+  | { type: 'channel-opened'; channel: ChannelId; kind: ChannelKind; proved?: Address | undefined }
   /** The same channel takes another path. */
   | { type: 'channel-rerouted'; channel: ChannelId; kind: ChannelKind }
   | { type: 'channel-congested'; channel: ChannelId }
@@ -45,7 +66,9 @@ export type Input =
   | { type: 'visibility-changed'; hidden: boolean }
   /** The network or the clock jumped: nothing that was known to live is sure to live. */
   | { type: 'doubt' }
+  /** Says goodbye. Where that goes through tunnels, the links beneath are closed at the deadline, which is at once. */
   | { type: 'leave' }
+  | TunnelInput
 
 export type Effect =
   | { type: 'dial'; channel: ChannelId; endpoint: Endpoint }
@@ -64,3 +87,4 @@ export type Effect =
   | { type: 'isolated' }
   /** Whether to show presence from now on; `newcomer` before the first. */
   | { type: 'visibility'; visibility: Visibility }
+  | TunnelEffect

@@ -68,7 +68,15 @@ function expectNothingLeaked(pair: TestPair, channels: number): void {
 }
 
 describe('a node that dials', () => {
-  for (const code of ['wrong-version', 'wrong-namespace', 'wrong-target', 'self', 'leaving', 'full'] as Refusal[]) {
+  for (const code of [
+    'wrong-version',
+    'wrong-namespace',
+    'wrong-target',
+    'self',
+    'leaving',
+    'full',
+    'forged-address',
+  ] as Refusal[]) {
     test(`and is refused as ${code} closes, counts, and does not dial there again at once`, () => {
       const { node, channel, attempt } = starting()
       const effects = give(node, channel, { type: 'refuse', attempt, code })

@@ -42,6 +42,8 @@ type Attempt = {
   number: number
   /** What the handshake has told the far end of us. */
   told: Status | undefined
+  /** Who is there, where the channel has made sure of it: whatever the far end claims. */
+  proved: Address | undefined
   state: AttemptState
 }
 
@@ -101,13 +103,18 @@ export class Linker {
     if (this.attempts.size >= MAX_ATTEMPTS || this.isDialling(endpoint)) return
     const channel = this.core.nextChannel()
     const state: AttemptState = { name: 'dialling', deadlineMs: this.core.nowMs + DIAL_TIMEOUT_MS }
-    this.insert({ channel, endpoint, to, role, number: ++this.dialled, told: undefined, state })
+    this.insert({ channel, endpoint, to, role, number: ++this.dialled, told: undefined, proved: undefined, state })
     this.core.emit({ type: 'dial', channel, endpoint })
   }
 
-  handleOpened(channel: ChannelId, kind: ChannelKind): void {
+  handleOpened(channel: ChannelId, kind: ChannelKind, proved?: Address): void {
     const attempt = this.attempts.get(channel)
     if (attempt?.state.name !== 'dialling') return
+    attempt.proved = proved
+    if (attempt.to && proved && proved !== attempt.to) {
+      this.abandon(attempt, 'wrong-target')
+      return
+    }
     this.proceed(attempt, { name: 'starting', kind, deadlineMs: this.core.nowMs + HANDSHAKE_TIMEOUT_MS })
     const { config, endpoints } = this.core
     const status = this.statusOnStart(attempt)
@@ -131,14 +138,14 @@ export class Linker {
     if (state && state.name !== 'dialling') state.kind = kind
   }
 
-  handleArrived(channel: ChannelId, endpoint: Endpoint, kind: ChannelKind): void {
+  handleArrived(channel: ChannelId, endpoint: Endpoint, kind: ChannelKind, proved?: Address): void {
     if (this.attempts.size >= MAX_ATTEMPTS || this.core.leaving) {
       this.core.count('link: too many at once')
       this.core.emit({ type: 'close', channel, reason: 'busy' })
       return
     }
     const state: AttemptState = { name: 'awaiting-start', kind, deadlineMs: this.core.nowMs + HANDSHAKE_TIMEOUT_MS }
-    this.insert({ channel, endpoint, to: undefined, role: NO_ROLES, number: 0, told: undefined, state })
+    this.insert({ channel, endpoint, to: undefined, role: NO_ROLES, number: 0, told: undefined, proved, state })
   }
 
   handleClosed(channel: ChannelId, reason: string): void {
@@ -202,7 +209,7 @@ export class Linker {
   }
 
   private onStart(attempt: Attempt, kind: ChannelKind, start: Start): void {
-    const refusal = this.refusalFor(start)
+    const refusal = this.refusalFor(start, attempt.proved)
     if (refusal) {
       this.core.count(`link: refused, ${refusal}`)
       this.core.transmit(attempt.channel, { type: 'refuse', attempt: start.attempt, code: refusal })
@@ -223,18 +230,19 @@ export class Linker {
     })
   }
 
-  private refusalFor(start: Start): Refusal | undefined {
+  private refusalFor(start: Start, proved: Address | undefined): Refusal | undefined {
     const { config, leaving } = this.core
     if (start.version !== WIRE_VERSION) return 'wrong-version'
     if (start.namespace !== config.namespace) return 'wrong-namespace'
     if (start.from === config.address) return 'self'
+    if (proved && start.from !== proved) return 'forged-address'
     if (start.to && start.to !== config.address) return 'wrong-target'
     return leaving ? 'leaving' : undefined
   }
 
   private onAccept(attempt: Attempt, kind: ChannelKind, accept: Accept): void {
-    const wrong = accept.from === this.core.config.address ? 'self' : 'wrong-target'
-    if (wrong === 'self' || (attempt.to && accept.from !== attempt.to)) {
+    const wrong = this.faultOf(accept, attempt)
+    if (wrong) {
       this.abandon(attempt, wrong)
       return
     }
@@ -253,6 +261,12 @@ export class Linker {
       told: attempt.told as Status,
       role: attempt.role,
     })
+  }
+
+  private faultOf(accept: Accept, { to, proved }: Attempt): Refusal | undefined {
+    if (accept.from === this.core.config.address) return 'self'
+    if (proved && accept.from !== proved) return 'forged-address'
+    return to && accept.from !== to ? 'wrong-target' : undefined
   }
 
   /** What the far end learns of our wishes with the first frame, so that both ends see one role at once. */

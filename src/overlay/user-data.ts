@@ -13,7 +13,7 @@ const FORWARD_BODY = BODIES.indexOf('forward')
 /** After type, mode, hops and ttl. */
 const BODY_OFFSET = 4
 /** Type, kind, dialler, session and two addresses. */
-const TUNNEL_HEADER_BYTES = 7 + 2 * ADDRESS_BYTES
+export const TUNNEL_HEADER_BYTES = 7 + 2 * ADDRESS_BYTES
 /** A packet to be forwarded by the far end of a tunnel is the deepest that there is. */
 const MAX_WRAPPINGS = 3
 

@@ -78,7 +78,15 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({
     type: typed('refuse'),
     attempt: u32,
-    code: fc.constantFrom('wrong-version', 'wrong-namespace', 'wrong-target', 'self', 'leaving', 'full'),
+    code: fc.constantFrom(
+      'wrong-version',
+      'wrong-namespace',
+      'wrong-target',
+      'self',
+      'leaving',
+      'full',
+      'forged-address',
+    ),
   }),
   fc.record({ type: typed('status'), status }),
   fc.record({ type: typed('ping'), nonce: u32 }),

@@ -91,7 +91,15 @@ export const WIRE_VERSION = 0
 /** A type byte, four bytes of header and two addresses. */
 export const PACKET_HEADER_BYTES = 45
 
-const REFUSALS = ['wrong-version', 'wrong-namespace', 'wrong-target', 'self', 'leaving', 'full'] as const
+const REFUSALS = [
+  'wrong-version',
+  'wrong-namespace',
+  'wrong-target',
+  'self',
+  'leaving',
+  'full',
+  'forged-address',
+] as const
 export type Refusal = (typeof REFUSALS)[number]
 
 const MODES = ['greedy', 'annealing', 'exact', 'path', 'last'] as const

@@ -3,7 +3,7 @@
  * none is left it sleeps until the node's deadline. The page, a Node peer and the simulator run this same loop.
  */
 import type { Address } from '../overlay/address.ts'
-import type { ChannelId, Effect, Input, NodeState, SendFailure, Ticket } from '../overlay/effects.ts'
+import type { ChannelId, Effect, Input, NodeState, SendFailure, Ticket, TunnelEffect } from '../overlay/effects.ts'
 import { type Endpoint, schemeOf } from '../overlay/endpoint.ts'
 import type { Visibility } from '../overlay/greeters.ts'
 import type { Node } from '../overlay/node.ts'
@@ -21,6 +21,8 @@ export interface DriverEvents {
   state(state: NodeState): void
   /** A signal of another node of the ring. */
   signalled(from: Address, data: Uint8Array): void
+  /** What has become of a tunnel. */
+  tunnelled(effect: TunnelEffect): void
   /** It may be our own network that is gone. */
   isolated(): void
   /** Whether to show presence from now on. */
@@ -46,6 +48,7 @@ export class Driver {
   private running = false
   private planning = false
   private wokenAtMs = Number.NEGATIVE_INFINITY
+  private leaving = false
   private stopped = false
   private arrived = 0
   private tickets = 0
@@ -103,8 +106,8 @@ export class Driver {
 
   /** Says goodbye at once; the node does nothing after it. */
   leave(): void {
+    this.leaving = true
     this.give({ type: 'leave' })
-    this.stop()
   }
 
   /** As if the process had been killed: nothing is said and nothing is done any more. */
@@ -127,9 +130,20 @@ export class Driver {
     } finally {
       this.running = false
     }
+    if (this.leaving) {
+      this.finish()
+      return
+    }
     if (this.planning) return
     this.planning = true
     this.clock.soon(this.plan)
+  }
+
+  /** What was said by way of others is on its way now, and the links beneath may go. */
+  private finish(): void {
+    this.leaving = false
+    this.give({ type: 'wake' })
+    this.stop()
   }
 
   /** Whether an input that is given now waits for others. */
@@ -190,6 +204,12 @@ export class Driver {
       case 'signalled':
         this.events.signalled(effect.from, effect.data)
         break
+      case 'tunnel-opened':
+      case 'tunnel-arrived':
+      case 'tunnel-frame':
+      case 'tunnel-closed':
+        this.events.tunnelled(effect)
+        break
       case 'peer':
         this.events.peer(effect.change, effect.address)
         break
@@ -217,7 +237,8 @@ export class Driver {
   private adopt(channel: Channel): void {
     const id = --this.arrived
     this.bind(id, channel)
-    this.give({ type: 'channel-arrived', channel: id, endpoint: channel.endpoint, kind: channel.kind })
+    const { endpoint, kind, proved } = channel
+    this.give({ type: 'channel-arrived', channel: id, endpoint, kind, proved })
   }
 
   private bind(id: ChannelId, channel: Channel): void {
@@ -263,7 +284,9 @@ class ChannelInputs implements ChannelEvents {
 
   opened(): void {
     const channel = this.driver.channels.get(this.id)
-    if (channel) this.driver.give({ type: 'channel-opened', channel: this.id, kind: channel.kind })
+    if (!channel) return
+    const { kind, proved } = channel
+    this.driver.give({ type: 'channel-opened', channel: this.id, kind, proved })
   }
 
   message(bytes: Uint8Array): void {
@@ -291,6 +314,9 @@ function traced(atMs: number, what: Input | Effect): Traced {
     case 'frame':
     case 'transmit':
       return { atMs, type: what.type, channel: what.channel, bytes: what.bytes.length }
+    case 'tunnel-frame':
+    case 'tunnel-send':
+      return { atMs, type: what.type, tunnel: what.tunnel, bytes: what.bytes.length }
     case 'send':
       return { atMs, type: what.type, to: what.to, ticket: what.ticket, bytes: what.data.length }
     case 'broadcast':

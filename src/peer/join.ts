@@ -2,19 +2,22 @@
  * join: builds one peer out of its parts and starts it. Knows every room and decides nothing: the session signs in,
  * rendezvous shows candidates, transports carry channels, and the node in the middle makes a ring of them.
  */
-import { nodeAddress } from '../overlay/address.ts'
 import { Node } from '../overlay/node.ts'
 import { seededRandom } from '../overlay/seeded-random.ts'
 import { OvertureError } from '../overture-error.ts'
 import type { Storage } from '../ports.ts'
 import type { Invitation } from '../rendezvous/invitation-proof.ts'
+import { namespaceKeys } from '../security/namespace-keys.ts'
 import { LocalTabTransport } from '../transport/local-tab.ts'
+import { SecureTransport } from '../transport/secure-transport.ts'
+import { TunnelTransport } from '../transport/tunnel.ts'
 import type { Rtc } from '../transport/webrtc.ts'
 import { realClock } from '../xmpp/real-clock.ts'
 import { JoinedRing } from './joined-ring.ts'
-import { namespaceHash } from './namespace.ts'
+import { ownIdentity } from './own-identity.ts'
+import { pageStorage } from './page-storage.ts'
 import { type Parts, tabParts, xmppParts } from './peer-parts.ts'
-import { randomBytes, randomInteger } from './randomness.ts'
+import { randomInteger } from './randomness.ts'
 import type { Ring } from './ring.ts'
 
 export type JoinOptions = {
@@ -75,14 +78,19 @@ export type JoinOptions = {
 export async function join(options: JoinOptions): Promise<Ring> {
   const clock = realClock
   const startedMs = clock.now()
-  const hash = namespaceHash(options.namespace, options.secret)
+  const { hash, psk, signalKey } = await namespaceKeys(options.namespace, options.secret)
+  const storage = options.storage ?? pageStorage()
+  const { identity, release } = await ownIdentity(storage, hash)
+  const { address, keyPair } = identity
   const wantsTabs = options.localTabs ?? typeof document !== 'undefined'
-  const address = nodeAddress(randomBytes(20))
   const tabs = wantsTabs && LocalTabTransport.supported ? tabParts(hash, clock) : undefined
-  const xmpp = options.xmpp && xmppParts(options.xmpp, hash, address, clock, options)
+  const xmpp = options.xmpp && xmppParts(options.xmpp, hash, address, clock, { ...options, storage, signalKey })
   const further = options.transports && { dials: options.transports, rendezvous: [], dropped: {}, close: () => {} }
   const parts: Parts[] = [tabs, xmpp, further].filter((each) => each !== undefined)
-  const dials = parts.flatMap((each) => each.dials)
+  const secured = { keyPair, psk, namespaceHash: hash, clock }
+  const dials = parts.flatMap((each) =>
+    each.dials.map((dial) => ({ ...dial, transport: new SecureTransport(dial.transport, secured) })),
+  )
   const node = new Node(
     {
       address,
@@ -95,6 +103,8 @@ export async function join(options: JoinOptions): Promise<Ring> {
     seededRandom(randomInteger()),
   )
   const session = xmpp?.session
+  const tunnels = new TunnelTransport(address, clock)
+  const transports = [...dials.map(({ transport }) => transport), new SecureTransport(tunnels, secured)]
   const ring = new JoinedRing({
     namespace: options.namespace,
     clock,
@@ -102,15 +112,23 @@ export async function join(options: JoinOptions): Promise<Ring> {
     node,
     session,
     signsOut: options.xmpp?.whenQuiet === 'sign-out',
-    transports: dials.map(({ transport }) => transport),
+    transports,
+    tunnels,
     rendezvous: parts.flatMap((each) => each.rendezvous),
-    dropped: Object.assign({}, ...parts.map((each) => each.dropped)),
+    dropped: Object.assign(
+      Object.fromEntries(transports.map((transport) => [`${transport.scheme} proof`, transport])),
+      { tunnel: tunnels },
+      ...parts.map((each) => each.dropped),
+    ),
     linked: (endpoints) => xmpp?.recent.linked(endpoints),
     relayPace: () => xmpp?.relayPace() ?? 0,
     ringSignalling: xmpp?.ringSignalling,
     invite: async () => xmpp?.invitations?.invite(),
     close: () => {
+      // What tunnels say last goes over the others.
+      tunnels.close()
       for (const each of parts) each.close()
+      release()
     },
   })
   xmpp?.onServersFound(() => ring.retryLinks())

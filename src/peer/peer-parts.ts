@@ -3,7 +3,7 @@
  */
 import type { Address } from '../overlay/address.ts'
 import type { DialledTransport } from '../overlay/node-config.ts'
-import type { Clock, Rendezvous, Transport } from '../ports.ts'
+import type { Clock, Rendezvous, Storage, Transport } from '../ports.ts'
 import { ExternalServices } from '../reflection/external-services.ts'
 import { GreeterList } from '../rendezvous/greeter-list.ts'
 import { InvitationRendezvous } from '../rendezvous/invitation.ts'
@@ -20,7 +20,6 @@ import { WebrtcTransport } from '../transport/webrtc.ts'
 import { XmppRelay } from '../transport/xmpp-relay.ts'
 import { XmppSession } from '../xmpp/session.ts'
 import type { JoinOptions } from './join.ts'
-import { pageStorage } from './page-storage.ts'
 import { cryptoRandom } from './randomness.ts'
 
 export type Parts = {
@@ -58,9 +57,9 @@ export function xmppParts(
   hash: string,
   address: Address,
   clock: Clock,
-  options: JoinOptions,
+  options: JoinOptions & { storage: Storage; signalKey: Uint8Array },
 ): XmppParts {
-  const storage = options.storage ?? pageStorage()
+  const { storage, signalKey } = options
   const session = new XmppSession({
     service: xmpp.service,
     ...(xmpp.domain === undefined ? {} : { domain: xmpp.domain }),
@@ -73,7 +72,7 @@ export function xmppParts(
   })
   const relay = new XmppRelay(session, clock, cryptoRandom)
   const ringSignalling = new RingSignalling(address, clock, cryptoRandom)
-  const signalling = new EitherSignalling(ringSignalling, new JingleSignalling(session, clock, cryptoRandom))
+  const signalling = new EitherSignalling(ringSignalling, new JingleSignalling(session, clock, cryptoRandom, signalKey))
   const hasWebrtc = WebrtcTransport.supported || options.rtc !== undefined
   // Nothing else asks how the world sees us.
   let heardOfServers = () => {}

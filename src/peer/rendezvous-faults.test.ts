@@ -1,13 +1,13 @@
 /** Does a ring form though the service shows only half of those who are there, and many of those who are not? */
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { joinPresence } from '../rendezvous/room-xml.ts'
+import { namespaceKeys } from '../security/namespace-keys.ts'
 import { TestClient } from '../service/test-client.ts'
 import { createXmppService, type XmppService } from '../service/xmpp-service.ts'
 import { memoryStorage } from '../xmpp/memory-storage.ts'
 import { installNodeWebSocket } from '../xmpp/node-websocket.ts'
 import { XmppSession } from '../xmpp/session.ts'
 import { join } from './join.ts'
-import { namespaceHash } from './namespace.ts'
 import type { Ring } from './ring.ts'
 
 const PATIENCE = { timeout: 20_000 }
@@ -73,7 +73,7 @@ test('five of whom each is shown only half of the others are one ring', async ()
 
 test('three find each other among twice as many as they ask at once who are in the room and answer nothing', async () => {
   const namespace = 'mute/1'
-  const hash = namespaceHash(namespace)
+  const { hash } = await namespaceKeys(namespace)
   for (let i = 0; i < GHOSTS; i++) {
     const ghost = await TestClient.anonymous(url, `${hash}.ghost${i}`)
     undo.push(() => ghost.close())
@@ -88,7 +88,7 @@ test('three find each other among twice as many as they ask at once who are in t
 
 test('three find each other among twice as many as they ask at once whose clients know nothing of Overture', async () => {
   const namespace = 'ghosts/1'
-  const hash = namespaceHash(namespace)
+  const { hash } = await namespaceKeys(namespace)
   for (let i = 0; i < GHOSTS; i++) {
     const session = new XmppSession({
       service: url,

@@ -14,6 +14,7 @@ import {
 } from '../ports.ts'
 import type { Element } from '../xmpp/stanza.ts'
 import { JingleError } from './jingle-error.ts'
+import { isProved, prove } from './jingle-proof.ts'
 import { JingleSession, type JingleSessionKeeper } from './jingle-session.ts'
 import { JINGLE_XMLNS, type JingleStanza, readJingle, writeJingle } from './jingle-xml.ts'
 
@@ -30,13 +31,16 @@ export class JingleSignalling implements Signalling, JingleSessionKeeper {
   readonly dropped = new Map<string, number>()
   private readonly stanzas: Stanzas
   private readonly random: Random
+  private readonly key: Uint8Array | undefined
   private readonly sessions = new Map<string, JingleSession>()
   private readonly endedKeys = new Set<string>()
   private readonly stops: (() => void)[]
   private incoming: Incoming | undefined
 
-  constructor(stanzas: Stanzas, clock: Clock, random: Random) {
+  /** `key`: 32 bytes that all members know; without it anybody is believed. */
+  constructor(stanzas: Stanzas, clock: Clock, random: Random, key?: Uint8Array) {
     this.stanzas = stanzas
+    this.key = key
     this.clock = clock
     this.random = random
     this.stops = [
@@ -72,12 +76,10 @@ export class JingleSignalling implements Signalling, JingleSessionKeeper {
   }
 
   send(session: JingleSession, stanza: JingleStanza): void {
-    const sent = this.stanzas.request({
-      type: 'set',
-      to: session.far,
-      child: writeJingle(stanza),
-      timeoutMs: REQUEST_TIMEOUT_MS,
-    })
+    const { jid: from = '' } = this.stanzas
+    const to = session.far
+    const child = this.key ? prove(writeJingle(stanza), { from, to }, this.key) : writeJingle(stanza)
+    const sent = this.stanzas.request({ type: 'set', to, child, timeoutMs: REQUEST_TIMEOUT_MS })
     sent.catch((error: unknown) => {
       if (!(error instanceof StanzaError)) throw error
       // A session-terminate that finds nobody has done its work: the session has ended here already.
@@ -98,6 +100,10 @@ export class JingleSignalling implements Signalling, JingleSessionKeeper {
   }
 
   private handle(child: Element, from: string): undefined {
+    const { jid: to = '' } = this.stanzas
+    if (this.key && !isProved(child, { from, to }, this.key)) {
+      throw this.refusal('forged stanza', new StanzaError('not-authorized'))
+    }
     const stanza = readJingle(child)
     if (stanza === undefined) throw this.refusal('malformed stanza', new StanzaError('bad-request'))
     const key = keyOf(from, stanza.sid)

@@ -1,10 +1,19 @@
 import { describe, it } from 'vitest'
 import { endpointOf } from '../overlay/endpoint.ts'
+import { MAX_FRAME_BYTES } from '../ports.ts'
+import { SEAL_BYTES } from '../security/frame-seal.ts'
+import { generateKeyPair } from '../security/key-pair.ts'
 import { StanzaExchange, timerClock } from '../xmpp/stanza-exchange.ts'
 import { CONFORMANCE_CASES, type TransportPair } from './conformance.ts'
 import { LocalTabTransport } from './local-tab.ts'
 import { MemoryNetwork } from './memory.ts'
+import { SecureTransport } from './secure-transport.ts'
 import { XmppRelay } from './xmpp-relay.ts'
+
+const MEMBERS = [
+  { keyPair: await generateKeyPair(), psk: new Uint8Array(32) },
+  { keyPair: await generateKeyPair(), psk: new Uint8Array(32) },
+] as const
 
 transportConformance('memory', () => {
   const network = new MemoryNetwork(timerClock, { latencyMs: () => Math.random() * 3 })
@@ -21,6 +30,20 @@ transportConformance('local-tab', () => {
   const tab = () => new LocalTabTransport(timerClock, Math.random)
   return { a: tab(), b: tab(), nowhere: endpointOf('tab', 'nobodynobodynobo') }
 })
+
+for (const kind of ['direct', 'relay', 'tunnel'] as const) {
+  transportConformance(`secure ${kind}`, () => {
+    const network = new MemoryNetwork(timerClock, { latencyMs: () => Math.random() * 3, kind })
+    const secure = (name: string, member: (typeof MEMBERS)[0]) => {
+      const raw = network.transport(name)
+      const transport = new SecureTransport(raw, { ...member, namespaceHash: 'c0ffee', clock: timerClock })
+      // What the raw one refuses is counted there.
+      return Object.defineProperty(transport, 'dropped', { get: () => raw.dropped })
+    }
+    const largestFrame = MAX_FRAME_BYTES - SEAL_BYTES
+    return { a: secure('a', MEMBERS[0]), b: secure('b', MEMBERS[1]), nowhere: endpointOf('memory', 'c'), largestFrame }
+  })
+}
 
 /** WebRTC passes the same cases in a page: `e2e/conformance-page`. */
 function transportConformance(name: string, setup: () => TransportPair): void {

@@ -7,6 +7,7 @@
  *
  * The browser keeps the order and loses nothing while both tabs run; how much is under way only the far end can say.
  */
+import { utf8ToBytes } from '@noble/hashes/utils.js'
 import type { Endpoint } from '../overlay/endpoint.ts'
 import { type Channel, type ChannelEvents, type Clock, MAX_FRAME_BYTES } from '../ports.ts'
 
@@ -32,6 +33,7 @@ export interface LocalTabKeeper {
 export class LocalTabChannel implements Channel {
   readonly kind = 'direct'
   readonly endpoint: Endpoint
+  readonly binding: Uint8Array
   congested = false
   private state: 'knocking' | 'open' | 'closed'
   private readonly keeper: LocalTabKeeper
@@ -48,6 +50,7 @@ export class LocalTabChannel implements Channel {
     this.endpoint = endpoint
     this.state = dialled ? 'knocking' : 'open'
     this.path = new BroadcastChannel(pathName)
+    this.binding = utf8ToBytes(pathName)
     this.path.onmessage = ({ data }) => this.handle(data)
     this.path.onmessageerror = () => keeper.drop('unreadable')
     const { clock } = keeper

@@ -10,6 +10,7 @@
  * when the first IQ comes back as an error. Bulk has a lane of its own and waits behind all else, here and in the
  * session: on a service that throttles, a ping would otherwise come after what an application sends, and so too late.
  */
+import { utf8ToBytes } from '@noble/hashes/utils.js'
 import type { Endpoint } from '../overlay/endpoint.ts'
 import { type Channel, type ChannelEvents, StanzaError } from '../ports.ts'
 import { RelayReceiver } from './relay-receiver.ts'
@@ -32,6 +33,7 @@ export class RelayChannel implements Channel {
   readonly endpoint: Endpoint
   readonly jid: string
   readonly sid: string
+  readonly binding: Uint8Array
   congested = false
   private state: 'open' | 'closing' | 'closed' = 'open'
   private readonly keeper: RelayChannelKeeper
@@ -41,11 +43,13 @@ export class RelayChannel implements Channel {
   private overflowed = false
   private pumping = false
 
-  constructor(keeper: RelayChannelKeeper, endpoint: Endpoint, jid: string, sid: string) {
+  /** `path`: both ends' full JIDs, the dialler's first. */
+  constructor(keeper: RelayChannelKeeper, endpoint: Endpoint, jid: string, sid: string, path: string) {
     this.keeper = keeper
     this.endpoint = endpoint
     this.jid = jid
     this.sid = sid
+    this.binding = utf8ToBytes(`${sid} ${path}`)
     this.first = this.newLane(false)
     this.bulk = this.newLane(true)
   }

@@ -21,6 +21,7 @@ import {
   type SignallingSession,
 } from '../ports.ts'
 import { followSelectedPair, kindOf, readSelectedPair } from './candidate-pair.ts'
+import { bindingOf } from './dtls-binding.ts'
 import { buildCandidate, buildSdp, parseCandidate, parseSdp } from './session-description.ts'
 
 const OPEN_DEADLINE_MS = 15_000 // A guess: ICE gives up at about the same time.
@@ -64,6 +65,7 @@ export class WebrtcChannel implements Channel {
   readonly endpoint: Endpoint
   kind: ChannelKind = 'direct'
   candidatePair: CandidatePair | undefined
+  binding: Uint8Array | undefined
   congested = false
   private state: 'connecting' | 'identifying' | 'open' | 'closing' | 'closed' = 'connecting'
   private readonly keeper: WebrtcChannelKeeper
@@ -228,6 +230,7 @@ export class WebrtcChannel implements Channel {
     this.cancelDeadline()
     this.candidatePair = pair
     this.kind = kindOf(pair)
+    this.binding = bindingOf(this.peer.connection, this.incoming)
     followSelectedPair(this.peer.connection, (later) => this.follow(later))
     if (this.incoming) this.keeper.arrived(this)
     else this.events?.opened()

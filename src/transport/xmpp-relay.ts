@@ -49,7 +49,7 @@ export class XmppRelay implements Transport, RelayChannelKeeper {
 
   dial(endpoint: Endpoint): Channel {
     const jid = targetOf(endpoint)
-    const channel = new RelayChannel(this, endpoint, jid, this.nextSid())
+    const channel = new RelayChannel(this, endpoint, jid, this.nextSid(), `${this.stanzas.jid} ${jid}`)
     if (this.closed || this.stanzas.jid === undefined) queueMicrotask(() => channel.fail('disconnected'))
     else if (this.isFull(jid)) queueMicrotask(() => channel.fail('too many channels'))
     else {
@@ -102,7 +102,13 @@ export class XmppRelay implements Transport, RelayChannelKeeper {
   private open(piece: RelayPiece, from: string): void {
     if (this.incoming === undefined) throw this.refusal('nobody listens', 'service-unavailable')
     if (this.isFull(from)) throw this.refusal('too many channels', 'resource-constraint')
-    const channel = new RelayChannel(this, endpointOf(this.scheme, from), from, piece.sid)
+    const channel = new RelayChannel(
+      this,
+      endpointOf(this.scheme, from),
+      from,
+      piece.sid,
+      `${from} ${this.stanzas.jid}`,
+    )
     this.channels.set(keyOf(from, piece.sid), channel)
     this.incoming(channel)
     channel.handle(piece)
