@@ -173,7 +173,7 @@ export type Frame =
   | { type: 'links'; links: Address[] }
   | Packet
 
-export const FRAMES = [
+const FRAMES = [
   'start',
   'accept',
   'confirm',
