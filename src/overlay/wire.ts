@@ -173,7 +173,7 @@ export type Frame =
   | { type: 'links'; links: Address[] }
   | Packet
 
-const FRAMES = [
+export const FRAMES = [
   'start',
   'accept',
   'confirm',
