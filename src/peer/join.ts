@@ -7,6 +7,7 @@ import { seededRandom } from '../overlay/seeded-random.ts'
 import { OvertureError } from '../overture-error.ts'
 import type { Storage } from '../ports.ts'
 import type { Invitation } from '../rendezvous/invitation-proof.ts'
+import { prepareKeyPairs } from '../security/key-pair.ts'
 import { namespaceKeys } from '../security/namespace-keys.ts'
 import { LocalTabTransport } from '../transport/local-tab.ts'
 import { SecureTransport } from '../transport/secure-transport.ts'
@@ -82,6 +83,7 @@ export async function join(options: JoinOptions): Promise<Ring> {
   const storage = options.storage ?? pageStorage()
   const { identity, release } = await ownIdentity(storage, hash)
   const { address, keyPair } = identity
+  prepareKeyPairs()
   const wantsTabs = options.localTabs ?? typeof document !== 'undefined'
   const tabs = wantsTabs && LocalTabTransport.supported ? tabParts(hash, clock) : undefined
   const xmpp = options.xmpp && xmppParts(options.xmpp, hash, address, clock, { ...options, storage, signalKey })

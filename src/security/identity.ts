@@ -24,11 +24,16 @@ export type Identity = {
 
 /** Of 32 random bytes that nobody else may ever know. */
 export async function identityOf(seed: Uint8Array): Promise<Identity> {
+  let signingKey: Uint8Array | undefined
   const keyPair = await keyPairOf(ed25519.utils.toMontgomerySecret(seed))
   return {
     address: addressOf(keyPair.publicKey),
     keyPair,
-    signingKey: ed25519.getPublicKey(seed),
+    // Not before it is needed: this is slow in a page that has just been opened.
+    get signingKey() {
+      signingKey ??= ed25519.getPublicKey(seed)
+      return signingKey
+    },
     sign: (message) => ed25519.sign(message, seed),
   }
 }

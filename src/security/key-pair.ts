@@ -10,11 +10,19 @@ const ALGORITHM = { name: 'X25519' }
 /** RFC 8410 §7: what precedes the 32 bytes of a private key of this curve. */
 const PKCS8_HEAD = Uint8Array.from([0x30, 46, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 4, 34, 4, 32])
 
+/** More would be made while nobody waits for them than a burst of handshakes takes. A guess. */
+const SPARE_PAIRS = 8
+
+/** Another's key, which WebCrypto reads once however often it is agreed with. */
+export type RemoteKey = { readonly bytes: Uint8Array; imported?: Promise<CryptoKey> }
+
 export type KeyPair = {
   readonly publicKey: Uint8Array
   /** Rejects for a key that no honest end has: one with which everybody agrees on zeros (RFC 7748 §6.1). */
-  agree(publicKey: Uint8Array): Promise<Uint8Array>
+  agree(remote: RemoteKey): Promise<Uint8Array>
 }
+
+const spare: Promise<KeyPair>[] = []
 
 let support: Promise<boolean> | undefined
 
@@ -31,6 +39,18 @@ function isNative(): Promise<boolean> {
   return support
 }
 
+/** One that was made ahead, where there is one: while many want some at once, each waits for as little as can be. */
+export function ephemeralKeyPair(): Promise<KeyPair> {
+  const pair = spare.shift() ?? generateKeyPair()
+  prepareKeyPairs()
+  return pair
+}
+
+/** Makes some ahead. */
+export function prepareKeyPairs(): void {
+  while (spare.length < SPARE_PAIRS) spare.push(generateKeyPair())
+}
+
 export async function generateKeyPair(): Promise<KeyPair> {
   if (!(await isNative())) return nobleKeyPair(x25519.utils.randomSecretKey())
   const { publicKey, privateKey } = (await crypto.subtle.generateKey(ALGORITHM, false, ['deriveBits'])) as CryptoKeyPair
@@ -41,23 +61,26 @@ export async function generateKeyPair(): Promise<KeyPair> {
 export async function keyPairOf(secretKey: Uint8Array): Promise<KeyPair> {
   if (!(await isNative())) return nobleKeyPair(secretKey)
   const pkcs8 = concatBytes(PKCS8_HEAD, secretKey) as Uint8Array<ArrayBuffer>
-  const privateKey = await crypto.subtle.importKey('pkcs8', pkcs8, ALGORITHM, false, ['deriveBits'])
-  return nativeKeyPair(privateKey, x25519.getPublicKey(secretKey))
+  const privateKey = await crypto.subtle.importKey('pkcs8', pkcs8, ALGORITHM, true, ['deriveBits'])
+  // In a page that has just been opened, noble would take some tens of milliseconds for the public key.
+  const { x = '' } = await crypto.subtle.exportKey('jwk', privateKey)
+  const publicKey = Uint8Array.from(atob(x.replaceAll('-', '+').replaceAll('_', '/')), (char) => char.charCodeAt(0))
+  return nativeKeyPair(privateKey, publicKey)
 }
 
 export function nobleKeyPair(secretKey: Uint8Array): KeyPair {
   return {
     publicKey: x25519.getPublicKey(secretKey),
-    agree: async (publicKey) => x25519.getSharedSecret(secretKey, publicKey),
+    agree: async ({ bytes }) => x25519.getSharedSecret(secretKey, bytes),
   }
 }
 
 function nativeKeyPair(privateKey: CryptoKey, publicKey: Uint8Array): KeyPair {
   return {
     publicKey,
-    agree: async (theirs) => {
-      const raw = theirs as Uint8Array<ArrayBuffer>
-      const key = await crypto.subtle.importKey('raw', raw, ALGORITHM, false, [])
+    agree: async (remote) => {
+      remote.imported ??= crypto.subtle.importKey('raw', remote.bytes as Uint8Array<ArrayBuffer>, ALGORITHM, false, [])
+      const key = await remote.imported
       return new Uint8Array(await crypto.subtle.deriveBits({ ...ALGORITHM, public: key }, privateKey, 256))
     },
   }

@@ -12,7 +12,7 @@ import { hkdf } from '@noble/hashes/hkdf.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js'
 import { CipherState, KEY_BYTES, TAG_BYTES } from './cipher-state.ts'
-import { generateKeyPair, type KeyPair, PUBLIC_KEY_BYTES } from './key-pair.ts'
+import { ephemeralKeyPair, type KeyPair, PUBLIC_KEY_BYTES, type RemoteKey } from './key-pair.ts'
 
 /** 32 bytes, so it is its own hash (§5.2). */
 const PROTOCOL = utf8ToBytes('Noise_XXpsk3_25519_ChaChaPoly_SHA256')
@@ -118,7 +118,7 @@ export class NoiseInitiator {
 
   async first(payload = NOTHING): Promise<Uint8Array> {
     const { symmetric } = this
-    this.ephemeral = this.facts.ephemeral ?? (await generateKeyPair())
+    this.ephemeral = this.facts.ephemeral ?? (await ephemeralKeyPair())
     mixEphemeral(symmetric, this.ephemeral.publicKey)
     return concatBytes(this.ephemeral.publicKey, symmetric.encrypt(payload))
   }
@@ -131,17 +131,20 @@ export class NoiseInitiator {
     const { symmetric, ephemeral, facts } = this
     if (!ephemeral) throw new Error('Noise: the third message follows the first.')
     if (second.length < PUBLIC_KEY_BYTES + SEALED_KEY_BYTES + TAG_BYTES) throw new NoiseError('bad-proof')
-    const theirs = second.slice(0, PUBLIC_KEY_BYTES)
-    mixEphemeral(symmetric, theirs)
-    symmetric.mixKey(await agreed(ephemeral, theirs))
+    const theirs = { bytes: second.slice(0, PUBLIC_KEY_BYTES) }
+    mixEphemeral(symmetric, theirs.bytes)
+    // What needs nothing of each other is reckoned at once.
+    const [ee, se] = [agreed(ephemeral, theirs), agreed(facts.static, theirs)]
+    se.catch(() => {})
+    symmetric.mixKey(await ee)
     const remote = symmetric.decrypt(
       second.subarray(PUBLIC_KEY_BYTES, PUBLIC_KEY_BYTES + SEALED_KEY_BYTES),
       'bad-proof',
     )
-    symmetric.mixKey(await agreed(ephemeral, remote))
+    symmetric.mixKey(await agreed(ephemeral, { bytes: remote }))
     const answer = symmetric.decrypt(second.subarray(PUBLIC_KEY_BYTES + SEALED_KEY_BYTES), 'bad-proof')
     const sealedKey = symmetric.encrypt(facts.static.publicKey)
-    symmetric.mixKey(await agreed(facts.static, theirs))
+    symmetric.mixKey(await se)
     symmetric.mixKeyAndHash(facts.psk)
     const message = concatBytes(sealedKey, symmetric.encrypt(payload))
     const [sending, receiving] = symmetric.split()
@@ -163,15 +166,17 @@ export class NoiseResponder {
   async second(first: Uint8Array, payload = NOTHING): Promise<{ message: Uint8Array; payload: Uint8Array }> {
     const { symmetric, facts } = this
     if (first.length < PUBLIC_KEY_BYTES + TAG_BYTES) throw new NoiseError('bad-proof')
-    const theirs = first.slice(0, PUBLIC_KEY_BYTES)
-    mixEphemeral(symmetric, theirs)
+    const theirs = { bytes: first.slice(0, PUBLIC_KEY_BYTES) }
+    mixEphemeral(symmetric, theirs.bytes)
     const asked = symmetric.decrypt(first.subarray(PUBLIC_KEY_BYTES), 'other-channel')
-    const ephemeral = facts.ephemeral ?? (await generateKeyPair())
+    const ephemeral = facts.ephemeral ?? (await ephemeralKeyPair())
     this.ephemeral = ephemeral
     mixEphemeral(symmetric, ephemeral.publicKey)
-    symmetric.mixKey(await agreed(ephemeral, theirs))
+    const [ee, es] = [agreed(ephemeral, theirs), agreed(facts.static, theirs)]
+    es.catch(() => {})
+    symmetric.mixKey(await ee)
     const sealedKey = symmetric.encrypt(facts.static.publicKey)
-    symmetric.mixKey(await agreed(facts.static, theirs))
+    symmetric.mixKey(await es)
     return { message: concatBytes(ephemeral.publicKey, sealedKey, symmetric.encrypt(payload)), payload: asked }
   }
 
@@ -181,7 +186,7 @@ export class NoiseResponder {
     if (!ephemeral) throw new Error('Noise: the third message follows the second.')
     if (third.length < SEALED_KEY_BYTES + TAG_BYTES) throw new NoiseError('bad-proof')
     const remote = symmetric.decrypt(third.subarray(0, SEALED_KEY_BYTES), 'bad-proof')
-    symmetric.mixKey(await agreed(ephemeral, remote))
+    symmetric.mixKey(await agreed(ephemeral, { bytes: remote }))
     symmetric.mixKeyAndHash(facts.psk)
     const payload = symmetric.decrypt(third.subarray(SEALED_KEY_BYTES), 'wrong-secret')
     const [receiving, sending] = symmetric.split()
@@ -195,9 +200,9 @@ function mixEphemeral(symmetric: SymmetricState, publicKey: Uint8Array): void {
   symmetric.mixKey(publicKey)
 }
 
-async function agreed(pair: KeyPair, publicKey: Uint8Array): Promise<Uint8Array> {
+async function agreed(pair: KeyPair, remote: RemoteKey): Promise<Uint8Array> {
   try {
-    return await pair.agree(publicKey)
+    return await pair.agree(remote)
   } catch {
     throw new NoiseError('bad-proof')
   }
