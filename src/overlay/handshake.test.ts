@@ -227,3 +227,38 @@ function stepsOf(pair: TestPair): number {
   pair.connectBoth()
   return pair.play([])
 }
+
+describe('on a channel that has proved who is there', () => {
+  const other = nodeAddress(new Uint8Array(20).fill(77))
+  const arrived = (proved: Address) => {
+    const node = makeNode()
+    node.handle({ type: 'channel-arrived', channel: -1, endpoint: there, kind: 'relay', proved }, 0)
+    return node
+  }
+
+  test('whoever dialled is linked by its first frame, and says nothing more', () => {
+    const node = arrived(high)
+    expect(framesIn(give(node, -1, start(high)))[0]?.type).toBe('accept')
+    expect(node.table.get(high)).toBeDefined()
+  })
+
+  test('we are linked by the answer, and say nothing more', () => {
+    const node = makeNode()
+    const [dial] = node.handle({ type: 'candidate-appeared', endpoint: there, elder: true }, 0)
+    if (dial?.type !== 'dial') throw new Error('nobody was dialled')
+    const { channel } = dial
+    const [said] = framesIn(node.handle({ type: 'channel-opened', channel, kind: 'relay', proved: high }, 1))
+    if (said?.type !== 'start') throw new Error('nothing was said')
+    const then = framesIn(give(node, channel, accept(said.attempt)))
+    expect(node.table.get(high)).toBeDefined()
+    expect(then.some((frame) => frame?.type === 'confirm')).toBe(false)
+  })
+
+  test('nobody is linked as another', () => {
+    const node = arrived(other)
+    const [frame] = framesIn(give(node, -1, start(high)))
+    expect(frame).toMatchObject({ type: 'refuse', code: 'forged-address' })
+    expect([...node.table.all()]).toEqual([])
+    expect(node.counters.get('link: refused, forged-address')).toBe(1)
+  })
+})

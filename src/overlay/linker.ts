@@ -6,11 +6,13 @@
  *                     +--- closed, refuse, deadline ---> failed
  *
  *   it arrived:   awaiting-start --start / accept--> awaiting-confirm --confirm--> linked
- *                     |                                  |
- *                     +------ bad start, closed, deadline -----> failed
+ *                     |   |                              |
+ *                     |   +--- the same, on a channel that proves who is there ---> linked
+ *                     +------ bad start, closed, deadline ---> failed
  *
  * The far end counts as linked only when it has shown that it heard us: the dialler by `accept`, the other by
- * `confirm`. Two nodes that dial each other at once may both get there; Connection.attach decides which channel stays.
+ * `confirm`. Where the channel has proved who is there the dialler has heard us already, and says no `confirm`. Two nodes
+ * that dial each other at once may both get there; Connection.attach decides which channel stays.
  */
 import type { Address } from './address.ts'
 import type { ChannelKind } from './channel-kind.ts'
@@ -184,20 +186,7 @@ export class Linker {
           this.abandon(attempt, `${frame.type} before confirm`)
           return true
         }
-        this.remove(attempt)
-        this.events.linked({
-          channel,
-          kind,
-          endpoint: attempt.endpoint,
-          ours: false,
-          attempt: start.attempt,
-          address: start.from,
-          incarnation: start.incarnation,
-          endpoints: start.endpoints,
-          status: start.status,
-          told: attempt.told as Status,
-          role: NO_ROLES,
-        })
+        this.linkDialler(attempt, kind, start)
         return true
       }
     }
@@ -223,8 +212,6 @@ export class Linker {
       this.abandon(attempt, refusal)
       return
     }
-    const deadlineMs = this.core.nowMs + HANDSHAKE_TIMEOUT_MS
-    this.proceed(attempt, { name: 'awaiting-confirm', kind, start, deadlineMs })
     const status = this.core.statusFor(start.from)
     attempt.told = status
     this.core.transmit(attempt.channel, {
@@ -234,6 +221,29 @@ export class Linker {
       from: this.core.config.address,
       endpoints: [...this.core.endpoints],
       status,
+    })
+    if (attempt.proved) this.linkDialler(attempt, kind, start)
+    else {
+      const deadlineMs = this.core.nowMs + HANDSHAKE_TIMEOUT_MS
+      this.proceed(attempt, { name: 'awaiting-confirm', kind, start, deadlineMs })
+    }
+  }
+
+  /** It was the far end that dialled, and it has heard us. */
+  private linkDialler(attempt: Attempt, kind: ChannelKind, start: Start): void {
+    this.remove(attempt)
+    this.events.linked({
+      channel: attempt.channel,
+      kind,
+      endpoint: attempt.endpoint,
+      ours: false,
+      attempt: start.attempt,
+      address: start.from,
+      incarnation: start.incarnation,
+      endpoints: start.endpoints,
+      status: start.status,
+      told: attempt.told as Status,
+      role: NO_ROLES,
     })
   }
 
@@ -254,7 +264,7 @@ export class Linker {
       return
     }
     this.remove(attempt)
-    this.core.transmit(attempt.channel, { type: 'confirm', attempt: attempt.number })
+    if (!attempt.proved) this.core.transmit(attempt.channel, { type: 'confirm', attempt: attempt.number })
     this.events.linked({
       channel: attempt.channel,
       kind,
