@@ -20,9 +20,9 @@ import type { NodeCore } from './node-core.ts'
 import { PacketSlab } from './packet-slab.ts'
 import { fitsRelays, loadOf, type RelayLoad } from './relay-budget.ts'
 import { timeToLive } from './routing.ts'
+import type { SealedPackets } from './sealed-packets.ts'
 import {
   asDataFrame,
-  asDataPacket,
   type Content,
   encodeForStream,
   encodeReset,
@@ -87,14 +87,16 @@ export interface MessageStreamsEvents {
 
 export class MessageStreams {
   private readonly core: NodeCore
+  private readonly sealed: SealedPackets
   private readonly events: MessageStreamsEvents
   private readonly outgoing = new Map<Address, Outgoing>()
   private readonly incoming = new Map<Address, IncomingStream>()
   private readonly slab = new PacketSlab()
   private readonly roomFor = (bytes: number) => this.slab.take(bytes)
 
-  constructor(core: NodeCore, events: MessageStreamsEvents) {
+  constructor(core: NodeCore, sealed: SealedPackets, events: MessageStreamsEvents) {
     this.core = core
+    this.sealed = sealed
     this.events = events
   }
 
@@ -196,17 +198,17 @@ export class MessageStreams {
       if (outgoing.failAtMs <= nowMs) this.failAll(outgoing.to, 'unreachable')
       else if (outgoing.resendAtMs !== undefined && outgoing.resendAtMs <= nowMs) {
         outgoing.resendDelayMs = Math.min(RESEND_MAX_MS, 2 * outgoing.resendDelayMs)
-        this.core.count('stream: sent again')
+        if (outgoing.sent > 0) this.core.count('stream: sent again')
         this.sendAgain(outgoing)
       }
     }
     for (const [from, stream] of this.incoming) {
       if (stream.resetAtMs !== undefined && stream.resetAtMs <= nowMs) {
         this.incoming.delete(from)
-        this.core.sendPacket({ mode: 'exact', body: 'reset', destination: from, payload: encodeReset(stream.id) })
+        this.sealed.answer(from, 'reset', encodeReset(stream.id))
       } else if (stream.ackAtMs !== undefined && stream.ackAtMs <= nowMs) {
         const payload = encodeStreamAck({ ackStream: stream.id, ack: stream.acknowledge(nowMs) })
-        this.core.sendPacket({ mode: 'exact', body: 'ack', destination: from, payload })
+        this.sealed.answer(from, 'ack', payload)
       }
     }
   }
@@ -281,6 +283,10 @@ export class MessageStreams {
     const relayed = path.kind !== 'direct' && this.events.isRelayed(outgoing.to)
     if (relayed) this.refuseBulk(outgoing)
     if (path.congested) return
+    if (path.kind === 'routed' && !this.sealed.isReady(outgoing.to)) {
+      this.awaitIntroduction(outgoing)
+      return
+    }
     const windowBytes = WINDOW_BYTES[relayed ? 'relay' : path.kind]
     while (outgoing.sent < outgoing.messages.length) {
       const message = outgoing.messages[outgoing.sent] as Message
@@ -340,8 +346,14 @@ export class MessageStreams {
     }
     outgoing.resendAtMs ??= this.core.nowMs + outgoing.resendDelayMs
     const ttl = timeToLive(this.core.table.estimateSize(this.core.config.perSide))
-    const packet = asDataPacket(message.encoded, head, { source: this.core.config.address, destination: to, ttl })
-    this.core.sendEncoded({ mode: 'exact', body: 'data', destination: to }, packet)
+    this.sealed.sendData(to, message.encoded, head, ttl)
+  }
+
+  /** As when a packet was lost: it is asked for again after a while, until the messages have waited too long. */
+  private awaitIntroduction(outgoing: Outgoing): void {
+    if (outgoing.resendAtMs !== undefined) return
+    outgoing.resendAtMs = this.core.nowMs + outgoing.resendDelayMs
+    this.sealed.introduce(outgoing.to)
   }
 
   private sendAgain(outgoing: Outgoing): void {

@@ -14,7 +14,8 @@ import { decodeFrame, encodeFrame, HOPS_OFFSET, type Outbound, type Packet } fro
 const MAX_WRAPPING = 1
 
 export interface PacketSwitchEvents {
-  delivered(packet: Packet): void
+  /** `isOwn`: it comes over the link of the node that it names as its source. */
+  delivered(packet: Packet, isOwn: boolean): void
   /** A packet leaves over this link. */
   used(connection: Connection): void
 }
@@ -30,9 +31,10 @@ export class PacketSwitch {
 
   /** `bytes` are the frame that the packet was read from, and are sent on with one hop more. */
   receive(packet: Packet, bytes: Uint8Array, previous: Address): void {
+    const isOwn = packet.hops === 0 && packet.source === previous
     packet.hops++
     bytes[HOPS_OFFSET] = packet.hops
-    this.handle(packet, bytes, previous, 0)
+    this.handle(packet, bytes, previous, isOwn, 0)
   }
 
   /** False when there is nowhere to send it. */
@@ -53,13 +55,13 @@ export class PacketSwitch {
     return this.transmit(leaf, encodeFrame({ type: 'packet', hops: 0, ttl: 1, source, ...wrapped }))
   }
 
-  private handle(packet: Packet, bytes: Uint8Array, previous: Address | undefined, wrapping: number): void {
+  private handle(packet: Packet, bytes: Uint8Array, previous: Address, isOwn: boolean, wrapping: number): void {
     const { deliver, next, dropped } = route(packet, this.core.table, previous, this.core.config.lookahead)
     if (dropped) this.core.count(`packet: ${dropped}`)
     if (next) this.transmit(next, bytes)
     if (!deliver) return
     if (packet.body === 'forward') this.forward(packet, wrapping)
-    else this.events.delivered(packet)
+    else this.events.delivered(packet, isOwn)
   }
 
   /** Routes the packet inside on from here. */
@@ -72,7 +74,7 @@ export class PacketSwitch {
     }
     inner.hops++
     bytes[HOPS_OFFSET] = inner.hops
-    this.handle(inner, bytes, inner.source, wrapping + 1)
+    this.handle(inner, bytes, inner.source, false, wrapping + 1)
   }
 
   private transmit(next: Address, bytes: Uint8Array): boolean {

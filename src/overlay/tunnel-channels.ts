@@ -102,6 +102,7 @@ export class TunnelChannels {
       case 'state':
       case 'isolated':
       case 'visibility':
+      case 'introduce':
         return false
     }
   }

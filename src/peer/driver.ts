@@ -3,7 +3,15 @@
  * none is left it sleeps until the node's deadline. The page, a Node peer and the simulator run this same loop.
  */
 import type { Address } from '../overlay/address.ts'
-import type { ChannelId, Effect, Input, NodeState, SendFailure, Ticket } from '../overlay/effects.ts'
+import type {
+  ChannelId,
+  Effect,
+  Input,
+  IntroductionReason,
+  NodeState,
+  SendFailure,
+  Ticket,
+} from '../overlay/effects.ts'
 import { type Endpoint, schemeOf } from '../overlay/endpoint.ts'
 import type { Visibility } from '../overlay/greeters.ts'
 import type { Node } from '../overlay/node.ts'
@@ -21,6 +29,8 @@ export interface DriverEvents {
   state(state: NodeState): void
   /** A signal of another node of the ring. */
   signalled(from: Address, data: Uint8Array): void
+  /** Keys are needed for what goes to this node through others. */
+  introduce?(to: Address, reason: IntroductionReason): void
   /** It may be our own network that is gone. */
   isolated(): void
   /** Whether to show presence from now on. */
@@ -189,6 +199,9 @@ export class Driver {
         break
       case 'signalled':
         this.events.signalled(effect.from, effect.data)
+        break
+      case 'introduce':
+        this.events.introduce?.(effect.to, effect.reason)
         break
       case 'peer':
         this.events.peer(effect.change, effect.address)
