@@ -12,6 +12,7 @@ import { LocalTabTransport } from '../transport/local-tab.ts'
 import { SecureTransport } from '../transport/secure-transport.ts'
 import type { Rtc } from '../transport/webrtc.ts'
 import { realClock } from '../xmpp/real-clock.ts'
+import { Introductions } from './introductions.ts'
 import { JoinedRing } from './joined-ring.ts'
 import { ownIdentity } from './own-identity.ts'
 import { pageStorage } from './page-storage.ts'
@@ -90,11 +91,13 @@ export async function join(options: JoinOptions): Promise<Ring> {
   const dials = parts.flatMap((each) =>
     each.dials.map((dial) => ({ ...dial, transport: new SecureTransport(dial.transport, secured) })),
   )
+  const introductions = new Introductions({ address, ...secured })
   const node = new Node(
     {
       address,
       incarnation: randomInteger(),
       namespace: hash,
+      sealer: introductions.sealer,
       greeters: options.greeters ?? true,
       ...(options.neighboursPerSide === undefined ? {} : { perSide: options.neighboursPerSide }),
       transports: dials.map(({ transport: { scheme }, ...facts }) => ({ scheme, ...facts })),
@@ -112,11 +115,13 @@ export async function join(options: JoinOptions): Promise<Ring> {
     transports: dials.map(({ transport }) => transport),
     rendezvous: parts.flatMap((each) => each.rendezvous),
     dropped: Object.assign(
+      { introduction: introductions },
       Object.fromEntries(dials.map(({ transport }) => [`${transport.scheme} proof`, transport])),
       ...parts.map((each) => each.dropped),
     ),
     linked: (endpoints) => xmpp?.recent.linked(endpoints),
     relayPace: () => xmpp?.relayPace() ?? 0,
+    introductions,
     ringSignalling: xmpp?.ringSignalling,
     invite: async () => xmpp?.invitations?.invite(),
     close: () => {

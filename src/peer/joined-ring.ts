@@ -11,6 +11,7 @@ import type { Rendezvous, Transport, TurnClock } from '../ports.ts'
 import type { RingSignalling } from '../signalling/ring-signalling.ts'
 import type { XmppSession } from '../xmpp/session.ts'
 import { Driver } from './driver.ts'
+import type { Introductions } from './introductions.ts'
 import { pageEvents } from './page-events.ts'
 import type { Invitation, Milestones, PeerEvent, PeerInfo, Ring, RingEvents, ServiceState, Snapshot } from './ring.ts'
 
@@ -39,6 +40,8 @@ export type JoinedRingParts = {
   /** How fast messages go that nothing but the XMPP service carries, in bytes per second. */
   relayPace: () => number
   rendezvous: Rendezvous[]
+  /** Makes us and those that we have no link to known to each other. */
+  introductions: Introductions
   /** Agrees on links through the ring, where there is something to agree on. */
   ringSignalling: RingSignalling | undefined
   dropped: Record<string, { readonly dropped: ReadonlyMap<string, number> }>
@@ -78,7 +81,14 @@ export class JoinedRing implements Ring {
       state: (state) => this.onState(state),
       isolated: () => session?.reconnectNow(ISOLATED_TIMEOUT_MS),
       visibility: (visibility) => this.onVisibility(visibility),
-      signalled: (from, data) => parts.ringSignalling?.receive(from, data),
+      signalled: (from, data) => {
+        if (!parts.introductions.receive(from, data)) parts.ringSignalling?.receive(from, data)
+      },
+      introduce: (to, reason) => parts.introductions.introduce(to, reason),
+    })
+    parts.introductions.carryBy({
+      signal: (to, data, attempt) => this.driver.signal(to, data, attempt),
+      introduced: (to) => this.driver.give({ type: 'introduced', to }),
     })
     parts.ringSignalling?.carryBy((to, data, attempt) => this.driver.signal(to, data, attempt))
     for (const transport of parts.transports) this.driver.addTransport(transport)
@@ -195,6 +205,7 @@ export class JoinedRing implements Ring {
     for (const stop of this.stops) stop()
     this.cancelSignOut()
     this.driver.leave()
+    this.parts.introductions.close()
     for (const rendezvous of this.parts.rendezvous) rendezvous.stop()
     this.parts.close()
     await this.parts.session?.stop()
