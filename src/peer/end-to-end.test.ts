@@ -10,7 +10,8 @@ import {
   encodeStreamAck,
   type Packet,
 } from '../overlay/wire.ts'
-import { type LinePeer, TestLine } from './test-line.ts'
+import { openBroadcast, sealBroadcast } from '../security/broadcast-seal.ts'
+import { BROADCAST_KEY, type LinePeer, TestLine } from './test-line.ts'
 
 const PATIENCE = { timeout: 15_000 }
 const SECRET = new TextEncoder().encode('nobody between us shall read these very words')
@@ -159,6 +160,48 @@ describe('the one in the middle', () => {
     line.meddling = (frame) => (isSealed(frame, a) ? [frame.slice(), frame.slice(), frame] : [frame])
     expect(await a.driver.send(b.address, SECRET)).toBeUndefined()
     await vi.waitFor(() => expect(counts(b).get('sealed: replayed')).toBeGreaterThanOrEqual(2), PATIENCE)
+    expect(wordsOf(b)).toEqual([[a.address, SECRET]])
+  })
+})
+
+describe('the one in the middle, who hands a broadcast on,', () => {
+  /** What it makes of each broadcast that it is handed. */
+  function remake(make: (data: Uint8Array) => Uint8Array): void {
+    line.meddling = (frame) => {
+      const decoded = decodeFrame(frame.slice())
+      if (decoded?.type !== 'data' || decoded.data.content.type !== 'broadcast') return [frame]
+      const { data } = decoded
+      const content = { ...decoded.data.content, data: make(decoded.data.content.data) }
+      return [encodeFrame({ type: 'data', data: { ...data, content } })]
+    }
+  }
+
+  test('has it heard by all as it was', async () => {
+    await a.driver.broadcast(a.broadcasts.seal(SECRET))
+    const heard = { from: a.address, data: SECRET, broadcast: true }
+    await vi.waitFor(() => expect([middle.delivered, b.delivered]).toEqual([[heard], [heard]]), PATIENCE)
+  })
+
+  test('is not believed when it changes it, though it can open and seal it', async () => {
+    remake((sealed) => {
+      const said = openBroadcast(BROADCAST_KEY, sealed)
+      if (!said) throw new Error('a member can open it')
+      return sealBroadcast(BROADCAST_KEY, sealed.slice(0, 24), { ...said, data: Uint8Array.of(6, 6, 6) })
+    })
+    await a.driver.broadcast(a.broadcasts.seal(SECRET))
+    await vi.waitFor(() => expect(Object.fromEntries(b.broadcasts.dropped)).toEqual({ forged: 1 }), PATIENCE)
+    expect(b.delivered).toEqual([])
+  })
+
+  test('cannot have it heard again', async () => {
+    const said: Uint8Array[] = []
+    remake((sealed) => {
+      said.push(sealed)
+      return said[0] as Uint8Array
+    })
+    await a.driver.broadcast(a.broadcasts.seal(SECRET))
+    await a.driver.broadcast(a.broadcasts.seal(Uint8Array.of(1)))
+    await vi.waitFor(() => expect(Object.fromEntries(b.broadcasts.dropped)).toEqual({ replayed: 1 }), PATIENCE)
     expect(wordsOf(b)).toEqual([[a.address, SECRET]])
   })
 })

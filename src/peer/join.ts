@@ -19,6 +19,7 @@ import { pageStorage } from './page-storage.ts'
 import { type Parts, tabParts, xmppParts } from './peer-parts.ts'
 import { randomInteger } from './randomness.ts'
 import type { Ring } from './ring.ts'
+import { SignedBroadcasts } from './signed-broadcasts.ts'
 
 export type JoinOptions = {
   /** Name and version of the overlay, such as `chess-club/1`. */
@@ -78,7 +79,7 @@ export type JoinOptions = {
 export async function join(options: JoinOptions): Promise<Ring> {
   const clock = realClock
   const startedMs = clock.now()
-  const { hash, psk, signalKey } = await namespaceKeys(options.namespace, options.secret)
+  const { hash, psk, signalKey, broadcastKey } = await namespaceKeys(options.namespace, options.secret)
   const storage = options.storage ?? pageStorage()
   const { identity, release } = await ownIdentity(storage, hash)
   const { address, keyPair } = identity
@@ -92,6 +93,7 @@ export async function join(options: JoinOptions): Promise<Ring> {
     each.dials.map((dial) => ({ ...dial, transport: new SecureTransport(dial.transport, secured) })),
   )
   const introductions = new Introductions({ address, ...secured })
+  const broadcasts = new SignedBroadcasts({ identity, namespaceHash: hash, broadcastKey, timeOfDayMs: Date.now })
   const node = new Node(
     {
       address,
@@ -115,13 +117,14 @@ export async function join(options: JoinOptions): Promise<Ring> {
     transports: dials.map(({ transport }) => transport),
     rendezvous: parts.flatMap((each) => each.rendezvous),
     dropped: Object.assign(
-      { introduction: introductions },
+      { introduction: introductions, broadcast: broadcasts },
       Object.fromEntries(dials.map(({ transport }) => [`${transport.scheme} proof`, transport])),
       ...parts.map((each) => each.dropped),
     ),
     linked: (endpoints) => xmpp?.recent.linked(endpoints),
     relayPace: () => xmpp?.relayPace() ?? 0,
     introductions,
+    broadcasts,
     ringSignalling: xmpp?.ringSignalling,
     invite: async () => xmpp?.invitations?.invite(),
     close: () => {

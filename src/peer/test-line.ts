@@ -13,9 +13,14 @@ import { SecureTransport } from '../transport/secure-transport.ts'
 import { realClock } from '../xmpp/real-clock.ts'
 import { Driver } from './driver.ts'
 import { Introductions } from './introductions.ts'
+import { SignedBroadcasts } from './signed-broadcasts.ts'
 
 const NAMESPACE = 'b'.repeat(40)
 const PSK = new Uint8Array(32).fill(9)
+export const BROADCAST_KEY = new Uint8Array(32).fill(8)
+
+/** From `a` to the right the middle one comes before `b`, so that it hands on what `a` says to all. */
+const SEEDS = { a: 3, middle: 2, b: 1 }
 
 export type Name = 'a' | 'middle' | 'b'
 /** What becomes of a frame that a channel has brought to the middle one; each is of one of its links. */
@@ -27,6 +32,7 @@ export type LinePeer = {
   address: Address
   driver: Driver
   introductions: Introductions
+  broadcasts: SignedBroadcasts
   delivered: { from: Address; data: Uint8Array; broadcast: boolean }[]
   transports: Transport[]
 }
@@ -45,7 +51,7 @@ export class TestLine {
   private readonly identities = new Map<Name, Identity>()
 
   async start(name: Name, extra?: { shortcut: boolean }): Promise<LinePeer> {
-    const value = { a: 1, middle: 2, b: 3 }[name]
+    const value = SEEDS[name]
     const identity = this.identities.get(name) ?? (await identityOf(new Uint8Array(SEED_BYTES).fill(value)))
     this.identities.set(name, identity)
     const { address, keyPair } = identity
@@ -66,9 +72,16 @@ export class TestLine {
       seededRandom(value),
     )
     const delivered: LinePeer['delivered'] = []
+    const broadcasts = new SignedBroadcasts({
+      identity,
+      namespaceHash: NAMESPACE,
+      broadcastKey: BROADCAST_KEY,
+      timeOfDayMs: Date.now,
+    })
+    broadcasts.deliverTo((from, data, broadcast) => delivered.push({ from, data: data.slice(), broadcast }))
     const nothing = () => undefined
     const driver = new Driver(node, realClock, {
-      deliver: (from, data, broadcast) => delivered.push({ from, data: data.slice(), broadcast }),
+      deliver: (from, data, broadcast) => broadcasts.receive(from, data, broadcast),
       peer: nothing,
       state: nothing,
       isolated: nothing,
@@ -82,7 +95,7 @@ export class TestLine {
     })
     const transports = networks.map((network) => new SecureTransport(network.transport(name), facts))
     for (const transport of transports) driver.addTransport(name === 'middle' ? this.watched(transport) : transport)
-    return { name, identity, address, driver, introductions, delivered, transports }
+    return { name, identity, address, driver, introductions, broadcasts, delivered, transports }
   }
 
   /** Has one dial the other, by whichever network. */
