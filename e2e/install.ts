@@ -24,6 +24,7 @@ const PROGRAMS: Program[] = [
   { path: 'openssl', package: 'openssl', use: 'the certificates of servers' },
   { path: 'ip', package: 'iproute2', use: 'the network namespaces of the lab' },
   { path: 'tc', package: 'iproute2', use: 'the distances in the lab' },
+  { path: 'python3', package: 'python3', use: 'the distances in the lab, where the kernel has no netem' },
   { path: 'nft', package: 'nftables', use: 'the NATs of the lab' },
   { path: '/usr/sbin/ejabberdctl', package: 'ejabberd', use: 'another one, which federates with the first' },
 ]

@@ -16,7 +16,7 @@ import { whyNoLab } from './lab/why-no-lab.ts'
 
 const PROJECT = fileURLToPath(new URL('..', import.meta.url))
 const TIMEOUT_MS = 120_000 // Measured: 13 s a run. Only one that hangs reaches it.
-const WORDS = ['--peers', '3', '--nat', 'mixed', '--runs', '1', '--json']
+const WORDS = ['--peers', '3', '--nat', 'mixed', '--rtt', '40', '--runs', '1', '--json']
 
 const why = whyNoLab()
 const testInLab = why === undefined ? test : test.skip
@@ -32,13 +32,14 @@ test.describe(`the lab${why === undefined ? '' : ` (left out: ${why})`}`, () => 
 
   testInLab('three behind NATs of three kinds become one ring, all linked by WebRTC, and can all talk', async () => {
     expect(await lab.ended).toBe(0)
-    const { kinds, misnamed, silent, broken, wholeMs } = JSON.parse(lab.printed.at(-1) ?? '') as LabFigures
+    const { distanceBy, kinds, misnamed, silent, broken, wholeMs } = JSON.parse(lab.printed.at(-1) ?? '') as LabFigures
     const { direct = 0, turn = 0, ...worse } = kinds
     // The symmetric and the restricted one let nobody in; of other pairs, ICE may take the way over TURN, if it is there first.
     expect(turn).toBeGreaterThan(0)
     expect([direct + turn, worse]).toEqual([3, {}])
     expect({ misnamed, silent, broken }).toEqual({ misnamed: 0, silent: 0, broken: 0 })
     expect(wholeMs.median).not.toBeNull()
+    expect(distanceBy).not.toBe('none')
     await expectNothingLeftOf(lab)
   })
 

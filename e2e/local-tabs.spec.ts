@@ -1,6 +1,5 @@
 /** Do tabs of one browser meet with no server at all, and does a browser with several tabs still meet others? */
 import { type BrowserContext, expect, type Page } from '@playwright/test'
-import { encodeSpaceLink, newSecret } from '../src/app/space-link.ts'
 import { createXmppService } from '../src/service/xmpp-service.ts'
 import type { AppServer } from './app-server.ts'
 import type {} from './bare-page/bare-page.ts'
@@ -11,6 +10,7 @@ import {
   expectLinks,
   expectOneRing,
   FORMED,
+  linkTo,
   openTabs,
   Tab,
   test,
@@ -191,8 +191,4 @@ async function barePage(context: BrowserContext, app: AppServer, options: object
   await page.goto(`${app.url}e2e/bare-page/index.html#${encodeURIComponent(JSON.stringify(options))}`)
   await page.evaluate(async () => void (await window.ring))
   return page
-}
-
-function linkTo(service: string): string {
-  return encodeSpaceLink({ namespace: 'Local', secret: newSecret(), service, domain: 'localhost' })
 }

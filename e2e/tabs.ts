@@ -4,6 +4,7 @@
  */
 
 import { type BrowserContext, test as base, expect, type Locator, type Page } from '@playwright/test'
+import { encodeSpaceLink, newSecret } from '../src/app/space-link.ts'
 import type { Address } from '../src/overlay/address.ts'
 import type { Snapshot } from '../src/peer/ring.ts'
 import { type AppServer, startAppServer } from './app-server.ts'
@@ -200,6 +201,11 @@ export async function untilUnlisted(gone: Address, tabs: Tab[], event: () => Pro
   test.info().annotations.push({ type: 'unlisted', description: `after ${tookMs} ms` })
   await done
   return tookMs
+}
+
+/** A link to a new space on this service. */
+export function linkTo(service: string): string {
+  return encodeSpaceLink({ namespace: 'Elsewhere', secret: newSecret(), service, domain: 'localhost' })
 }
 
 /** Every tab has a link of this kind to every other tab. */

@@ -6,11 +6,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seededRandom } from '../../src/overlay/seeded-random.ts'
+import { makeDistance } from './lab-distance.ts'
 import { timeToTalkAgain } from './lab-move.ts'
 import { LabNetwork, SERVER_IP } from './lab-network.ts'
 import type { LabOptions } from './lab-options.ts'
 import { LabPeer } from './lab-peer.ts'
-import { type MeasuredRun, runLine } from './lab-report.ts'
+import { type LabMeasurement, type MeasuredRun, runLine } from './lab-report.ts'
 import { runLab } from './lab-run.ts'
 import { startLabServer } from './lab-server.ts'
 import { natKinds } from './nat-rules.ts'
@@ -18,7 +19,7 @@ import { natKinds } from './nat-rules.ts'
 /** What a shell expects of a program that a signal has ended (128 and the signal's number). */
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
-export async function measureLab(options: LabOptions, log: (line: string) => void): Promise<MeasuredRun[]> {
+export async function measureLab(options: LabOptions, log: (line: string) => void): Promise<LabMeasurement> {
   const random = seededRandom(options.seed)
   const nats = shuffled(natKinds(options.nat, options.peers), random)
   const folder = mkdtempSync(join(tmpdir(), 'overture-lab-'))
@@ -32,7 +33,8 @@ export async function measureLab(options: LabOptions, log: (line: string) => voi
   const stopListening = atAnyEnd(remove)
   const peers: LabPeer[] = []
   try {
-    network = new LabNetwork(nats, options)
+    network = new LabNetwork(nats)
+    const distanceBy = await makeDistance(network.segment, options, options.seed)
     const { server: name, coturn } = options
     const server = await startLabServer(network.server, { host: SERVER_IP, server: name, coturn })
     try {
@@ -49,7 +51,7 @@ export async function measureLab(options: LabOptions, log: (line: string) => voi
         runs.push(run)
         log(`run ${runs.length}: ${runLine(run)}`)
       }
-      return runs
+      return { distanceBy, runs }
     } finally {
       await Promise.all(peers.map((peer) => peer.end()))
       await server.stop()

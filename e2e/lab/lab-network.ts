@@ -8,9 +8,11 @@
  *   peer N ─────────── nat N ──────┘
  *
  * All interfaces lie within the namespaces, whose names begin with the process id, so that two runs do not meet and
- * nothing is left when the namespaces are gone. The bridge's segment is 198.51.100.0/24 (TEST-NET-2, RFC 5737).
+ * nothing is left when the namespaces are gone. The bridge's segment is 198.51.100.0/24 (TEST-NET-2, RFC 5737), and its
+ * cables are short until lab-distance makes them long.
  */
 import { attempt, command } from './command.ts'
+import type { Cable, Segment } from './lab-distance.ts'
 import { type NatKind, natRules } from './nat-rules.ts'
 
 export const SERVER_IP = '198.51.100.1'
@@ -21,28 +23,14 @@ const NAME = /^overture-(\d+)-/
 /** Whatever has come to the far side of a kill is gone within it. A guess. */
 const KILL_PATIENCE_MS = 2_000
 
-export type Distance = {
-  /** Round trip between any two of peers and server, in milliseconds. */
-  rttMs: number
-  /** Percent of the packets that are lost on the way, each way. */
-  lossPercent: number
-}
-
-/** The kernel has no netem (its module sch_netem), which is what makes distance. */
-export class NoDistance extends Error {
-  constructor(complaint: string) {
-    super(`--rtt and --loss need a kernel with netem (sch_netem), which this one refuses: ${complaint}`)
-    this.name = 'NoDistance'
-  }
-}
-
 export class LabNetwork {
   readonly nats: readonly NatKind[]
   private readonly prefix = `overture-${process.pid}-`
   private readonly moves = new Map<number, number>()
+  private readonly cables: Cable[] = []
 
   /** Throws when the system refuses; `remove` is due then too. */
-  constructor(nats: readonly NatKind[], distance: Distance) {
+  constructor(nats: readonly NatKind[]) {
     this.nats = nats
     removeLeftovers()
     const numbers = nats.map((_, index) => index + 1)
@@ -55,11 +43,7 @@ export class LabNetwork {
       for (const name of names) this.ip(name, ['link set lo up'])
       this.ip('public', ['link add bridge type bridge', 'link set bridge up'])
       this.attach('server', 'eth0', 'server', `${SERVER_IP}/24`)
-      this.delay('server', 'eth0', 'server', distance)
-      for (const number of numbers) {
-        this.addPeer(number)
-        this.delay(`nat${number}`, 'wan', `nat${number}`, distance)
-      }
+      for (const number of numbers) this.addPeer(number)
     } catch (error) {
       this.remove()
       throw error
@@ -72,6 +56,10 @@ export class LabNetwork {
 
   peer(index: number): string {
     return `${this.prefix}peer${index + 1}`
+  }
+
+  get segment(): Segment {
+    return { namespace: `${this.prefix}public`, bridge: 'bridge', cables: this.cables }
   }
 
   /** Gives the peer's router another public address and the peer another private one; all their mappings are gone. */
@@ -130,22 +118,7 @@ export class LabNetwork {
       `link set ${device} up`,
     ])
     this.ip('public', [`link set ${port} master bridge`, `link set ${port} up`])
-  }
-
-  /** A way leads over two cables, there and back over four: each delays by a quarter, and loses at its beginning. */
-  private delay(name: string, device: string, port: string, { rttMs, lossPercent }: Distance): void {
-    if (rttMs === 0 && lossPercent === 0) return
-    const delay = `delay ${rttMs / 4}ms`
-    const netem = (namespace: string, dev: string, loss: string) => {
-      const words = `qdisc add dev ${dev} root netem ${delay}${loss}`.split(' ')
-      try {
-        command('tc', ['-n', `${this.prefix}${namespace}`, ...words])
-      } catch (error) {
-        throw new NoDistance((error as Error).message)
-      }
-    }
-    netem(name, device, lossPercent > 0 ? ` loss ${lossPercent}%` : '')
-    netem('public', port, '')
+    this.cables.push({ namespace: `${this.prefix}${name}`, device, port })
   }
 
   private ip(name: string, lines: string[]): void {

@@ -47,7 +47,8 @@ export const LAB_USAGE = `npm run lab -- [options]      real Chromiums behind re
   --loss PERCENT        of the packets, each way; 0 by default
   --change-address [${MOVES.join('|')}]
                         once connected, one peer's addresses change: its router's, its own, or both
-  --seed N              decides which peer is behind which NAT of \`mixed\`, who moves, and what is lost
+  --seed N              decides which peer is behind which NAT of \`mixed\`, who moves, and, without netem, what
+                        is lost
   --json                the figures as one JSON object on the last line`
 
 /** `seed` is the one to take when none is given. Throws a LabOptionError. */

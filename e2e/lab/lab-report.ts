@@ -1,6 +1,7 @@
 /** What has the lab measured? Table II of the paper with our figures beside it, and how each pair ended. */
 import type { Milestones } from '../../src/peer/ring.ts'
 import { median, percentile, round } from '../statistics.ts'
+import type { DistanceMaker } from './lab-distance.ts'
 import type { LabOptions } from './lab-options.ts'
 import { type LabRun, PAIR_KINDS, type PairKind } from './lab-run.ts'
 
@@ -16,6 +17,7 @@ export type Figures = Record<Step, number | null>
 export type LabFigures = {
   seed: number
   options: Omit<LabOptions, 'seed' | 'json'>
+  distanceBy: DistanceMaker
   /** Over all peers of all runs. */
   median: Figures
   p95: Figures
@@ -36,8 +38,18 @@ export type LabFigures = {
 }
 
 export type MeasuredRun = LabRun & { talksAgainMs?: number | undefined }
+export type LabMeasurement = { distanceBy: DistanceMaker; runs: readonly MeasuredRun[] }
 
-export function labFigures({ seed, json: _, ...options }: LabOptions, runs: readonly MeasuredRun[]): LabFigures {
+const DISTANCE_WORDS: Record<DistanceMaker, string> = {
+  netem: ' by netem',
+  wire: ' by delayed wires, for want of netem',
+  none: '',
+}
+
+export function labFigures(
+  { seed, json: _, ...options }: LabOptions,
+  { distanceBy, runs }: LabMeasurement,
+): LabFigures {
   const pairs = runs.flatMap((run) => run.pairs)
   const ofStep = (step: Step) => runs.flatMap(({ milestones }) => milestones.map((steps) => steps[step]))
   const figures = (share: number) =>
@@ -45,6 +57,7 @@ export function labFigures({ seed, json: _, ...options }: LabOptions, runs: read
   return {
     seed,
     options,
+    distanceBy,
     median: figures(0.5),
     p95: figures(0.95),
     wholeMs: spread(runs.map(({ wholeMs }) => wholeMs)),
@@ -63,9 +76,9 @@ export function labFigures({ seed, json: _, ...options }: LabOptions, runs: read
   }
 }
 
-export function labTable({ seed, options, median, p95, wholeMs, ...rest }: LabFigures): string {
+export function labTable({ seed, options, distanceBy, median, p95, wholeMs, ...rest }: LabFigures): string {
   const { peers, nat, server, coturn, rttMs, lossPercent } = options
-  const way = `${rttMs} ms, ${lossPercent} % lost`
+  const way = `${rttMs} ms, ${lossPercent} % lost${DISTANCE_WORDS[distanceBy]}`
   const row = (name: string, figures: Figures) => [name, ...STEPS.map((step) => shownSeconds(figures[step]))]
   const rows = [
     ['seconds', 'reflection', 'rendezvous', 'relaying', 'connected'],

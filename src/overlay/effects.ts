@@ -20,6 +20,27 @@ export type SendFailure = 'unreachable' | 'too-much-unsent' | 'relay-too-slow' |
 /** We have something for the node, or it has sent something that we have no keys for. */
 export type IntroductionReason = 'to-send' | 'unknown-session'
 
+/** Positive for tunnels that are dialled here, negative for those that arrive; never used twice. */
+export type TunnelId = number
+
+/** What the node is asked of tunnels, which are channels to others and only bytes through somebody to the node. */
+export type TunnelInput =
+  /** Looks for somebody to go through; answered by `tunnel-opened` or `tunnel-closed`. */
+  | { type: 'tunnel-dial'; tunnel: TunnelId; far: Address }
+  /** Bulk is the first to be dropped where the way is slow. */
+  | { type: 'tunnel-send'; tunnel: TunnelId; bytes: Uint8Array; bulk: boolean }
+  | { type: 'tunnel-close'; tunnel: TunnelId }
+
+/** What becomes of tunnels. The session is drawn by the dialler, and the same at both ends. */
+export type TunnelEffect =
+  | { type: 'tunnel-opened'; tunnel: TunnelId; session: number }
+  /** The far end has dialled us, and its first frame follows. */
+  | { type: 'tunnel-arrived'; tunnel: TunnelId; far: Address; session: number }
+  /** The bytes may be kept. */
+  | { type: 'tunnel-frame'; tunnel: TunnelId; bytes: Uint8Array }
+  /** By the far end, or for want of a forwarder; nothing is told of it after this. */
+  | { type: 'tunnel-closed'; tunnel: TunnelId; reason: string }
+
 export type Input =
   | { type: 'wake' }
   /** Rendezvous saw somebody; `elder` was there before us, a `greeter` shows itself on behalf of many. */
@@ -51,7 +72,9 @@ export type Input =
   | { type: 'visibility-changed'; hidden: boolean }
   /** The network or the clock jumped: nothing that was known to live is sure to live. */
   | { type: 'doubt' }
+  /** Says goodbye. Where that goes through tunnels, the links beneath are closed at the deadline, which is at once. */
   | { type: 'leave' }
+  | TunnelInput
 
 export type Effect =
   | { type: 'dial'; channel: ChannelId; endpoint: Endpoint }
@@ -75,3 +98,4 @@ export type Effect =
   | { type: 'isolated' }
   /** Whether to show presence from now on; `newcomer` before the first. */
   | { type: 'visibility'; visibility: Visibility }
+  | TunnelEffect

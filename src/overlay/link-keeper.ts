@@ -127,9 +127,12 @@ export class LinkKeeper {
     this.events.lost(connection, loss)
   }
 
-  sayGoodbye(): void {
+  /** Over channels of these kinds. */
+  sayGoodbye(over: (kind: ChannelKind) => boolean): void {
     for (const connection of this.core.table.all()) {
-      for (const { id, retired } of connection.channels) if (!retired) this.core.transmit(id, { type: 'goodbye' })
+      for (const { id, kind, retired } of connection.channels) {
+        if (!retired && over(kind)) this.core.transmit(id, { type: 'goodbye' })
+      }
     }
   }
 

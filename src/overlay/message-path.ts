@@ -27,10 +27,10 @@ export function pathTo(table: ConnectionTable, address: Address): Path {
 export function firstLink(
   table: ConnectionTable,
   address: Address,
-  forwarderFor: (channel: ChannelId) => Connection | undefined,
+  forwarderTo: (far: Address) => Connection | undefined,
 ): Connection | undefined {
   const connection = table.get(address)
-  if (connection?.active) return connection.active.kind === 'tunnel' ? forwarderFor(connection.active.id) : connection
+  if (connection?.active) return connection.active.kind === 'tunnel' ? forwarderTo(address) : connection
   const outset = { mode: 'exact', destination: address, hops: 0, ttl: 255, source: table.self } as const
   const { next } = route(outset, table, undefined)
   return next === undefined ? undefined : table.get(next)

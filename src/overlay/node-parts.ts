@@ -6,7 +6,6 @@ import type { Address } from './address.ts'
 import { Broadcast } from './broadcast.ts'
 import type { Connection } from './connection.ts'
 import { Connector } from './connector.ts'
-import type { Input } from './effects.ts'
 import { Finder } from './finder.ts'
 import { FrameIntake } from './frame-intake.ts'
 import { Greeters } from './greeters.ts'
@@ -28,7 +27,7 @@ import { SealedPackets } from './sealed-packets.ts'
 import { ShortcutOverlord } from './shortcut-overlord.ts'
 import { Signals } from './signals.ts'
 import { StatusReporter } from './status-reporter.ts'
-import { TUNNEL, TunnelChannels } from './tunnel-channels.ts'
+import { TunnelChannels } from './tunnel-channels.ts'
 import { TunnelOverlord } from './tunnel-overlord.ts'
 import { Upgrader } from './upgrader.ts'
 import { Upkeep } from './upkeep.ts'
@@ -37,8 +36,6 @@ export interface NodePartsEvents extends Omit<LinkKeeperEvents, 'linked'> {
   linkFailed(failure: LinkFailure): void
   /** Somebody names other neighbours than before. */
   named(connection: Connection, before: readonly Address[]): void
-  /** An input that tunnels bring about, to be handled when the one in hand is done with. */
-  later(input: Input): void
 }
 
 export class NodeParts {
@@ -111,9 +108,6 @@ export class NodeParts {
     this.onDemandOverlord = new OnDemandOverlord(core, this.connector)
     this.upgrader = new Upgrader(core, this.linker)
     this.tunnels = new TunnelChannels(core, {
-      later: events.later,
-      arrived: (channel, endpoint) => this.linker.handleArrived(channel, endpoint, TUNNEL),
-      frame: (channel, bytes) => this.intake.handle(channel, bytes),
       named: (far) => this.tunnelOverlord.namedBy(far),
       rerouted: (far) => this.streams.pathChanged(far),
     })
@@ -126,7 +120,7 @@ export class NodeParts {
     this.streams = new MessageStreams(core, this.sealed, {
       pathTo: (address) => pathTo(core.table, address),
       isRelayed: (address) => {
-        const link = firstLink(core.table, address, (channel) => this.tunnels.forwarderFor(channel))
+        const link = firstLink(core.table, address, (far) => this.tunnels.forwarderTo(far))
         return link?.active?.kind === 'relay' && this.upgrader.isHopeless(link)
       },
       received: (from, content) => {

@@ -174,7 +174,7 @@ describe('hostile bytes', () => {
     fc.record({ type: fc.constant('data' as const), data }),
     fc.record({
       type: fc.constant('tunnel' as const),
-      kind: fc.constantFrom('frame' as const, 'close' as const),
+      kind: fc.constantFrom('frame' as const, 'close' as const, 'bulk' as const),
       fromDialler: fc.boolean(),
       session: fc.nat({ max: 2 }),
       from: fc.oneof(address, fc.constant(self), fc.constant(other)),

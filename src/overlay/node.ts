@@ -42,8 +42,6 @@ export class Node implements NodeCore {
   state: NodeState = 'alone'
   hidden = false
   private effects: Effect[] = []
-  /** What tunnels bring about, to be handled like an input of its own. */
-  private readonly inner: Input[] = []
   private channels = 0
   private reviewedVersion = -1
   private namesChanged = false
@@ -63,7 +61,6 @@ export class Node implements NodeCore {
       named: (connection, before) => {
         if (this.parts.nearOverlord.named(connection, before)) this.namesChanged = true
       },
-      later: (input) => this.inner.push(input),
     })
   }
 
@@ -84,7 +81,7 @@ export class Node implements NodeCore {
 
   /** When to call `handle({ type: 'wake' })`; undefined while nothing is due. */
   get deadlineMs(): number | undefined {
-    if (this.leaving) return undefined
+    if (this.leaving) return this.table.size > 0 ? this.nowMs : undefined
     const deadlineMs = Math.min(
       this.parts.schedule.earliestMs,
       this.parts.streams.deadlineMs ?? Number.POSITIVE_INFINITY,
@@ -98,17 +95,8 @@ export class Node implements NodeCore {
     if (!this.leaving) {
       let onlyStreams = this.dispatch(input)
       if (this.keepInStep()) onlyStreams = false
-      for (let next = this.inner.shift(); next; next = this.inner.shift()) {
-        this.dispatch(next)
-        this.keepInStep()
-        onlyStreams = false
-      }
       if (!onlyStreams) this.parts.schedule.forget()
-    } else if (input.type === 'send' || input.type === 'broadcast') {
-      this.emit({ type: 'settle', ticket: input.ticket, failure: 'left' })
-    } else if (input.type === 'find') {
-      this.emit({ type: 'found', ticket: input.ticket, address: undefined })
-    }
+    } else this.dispatchLast(input)
     return this.effects
   }
 
@@ -191,11 +179,39 @@ export class Node implements NodeCore {
         for (const connection of this.table.all()) this.parts.keepalive.doubt(connection)
         this.parts.upgrader.retryNow()
         break
+      case 'tunnel-dial':
+      case 'tunnel-send':
+      case 'tunnel-close':
+        this.parts.tunnels.handle(input)
+        return true
       case 'leave':
         this.leave()
         break
     }
     return false
+  }
+
+  /** What there is to do for who has said goodbye. */
+  private dispatchLast(input: Input): void {
+    switch (input.type) {
+      case 'send':
+      case 'broadcast':
+        this.emit({ type: 'settle', ticket: input.ticket, failure: 'left' })
+        break
+      case 'find':
+        this.emit({ type: 'found', ticket: input.ticket, address: undefined })
+        break
+      case 'tunnel-send':
+      case 'tunnel-close':
+        this.parts.tunnels.handle(input)
+        break
+      case 'wake':
+        this.parts.linkKeeper.sayGoodbye((kind) => kind !== TUNNEL)
+        this.dropAll()
+        break
+      default:
+        break
+    }
   }
 
   private wake(): void {
@@ -236,10 +252,17 @@ export class Node implements NodeCore {
   }
 
   private leave(): void {
-    this.parts.linkKeeper.sayGoodbye()
+    // Who hears that we go forwards nothing more for us: what is said through others comes first.
+    const isAtOnce = this.parts.tunnels.isEmpty
+    this.parts.linkKeeper.sayGoodbye((kind) => isAtOnce || kind === TUNNEL)
     this.parts.streams.failEverything('left')
     this.parts.linker.abandonAll('left')
     this.leaving = true
+    // It has yet to come back as what is sent over other links.
+    if (isAtOnce) this.dropAll()
+  }
+
+  private dropAll(): void {
     for (const connection of [...this.table.all()]) this.parts.linkKeeper.drop(connection, 'left', 'left')
   }
 
@@ -293,7 +316,7 @@ export class Node implements NodeCore {
   // ---------------------------------------------------------------------------------------- what the parts may do
 
   emit(effect: Effect): void {
-    if (!this.parts.tunnels.takes(effect)) this.effects.push(effect)
+    this.effects.push(effect)
   }
 
   count(reason: string): void {

@@ -1,7 +1,7 @@
 /**
- * TunnelChannels: channels to nodes that cannot be reached, through a node that both ends have a link to (Ganguly et al.
- * 2008). To the rest of the node such a channel is like any other: it is dialled by an endpoint, linked by the same
- * handshake, watched by the same keepalive.
+ * TunnelChannels: bytes to nodes that cannot be reached, through a node that both ends have a link to (Ganguly et al.
+ * 2008). What makes a channel of such a tunnel, which the node then dials and links like any other, is a transport
+ * outside: it asks by inputs and is told by effects.
  *
  *   dialled:  open --no forwarder left, close--> closed           arrived:  a frame of a session not known --> open
  *
@@ -11,11 +11,10 @@
  */
 import type { Address } from './address.ts'
 import type { Connection } from './connection.ts'
-import type { ChannelId, Effect, Input } from './effects.ts'
-import { type Endpoint, endpointOf, schemeOf, targetOf } from './endpoint.ts'
+import type { TunnelId, TunnelInput } from './effects.ts'
+import { type Endpoint, endpointOf } from './endpoint.ts'
 import type { NodeCore } from './node-core.ts'
 import { canForward, type Hops, overlapOf } from './overlap.ts'
-import { isUserData } from './user-data.ts'
 import { encodeFrame, type TunnelFrame } from './wire.ts'
 
 export const TUNNEL = 'tunnel'
@@ -23,9 +22,10 @@ export const TUNNEL = 'tunnel'
 const MAX_TUNNELS = 64
 /** A forwarder that could not pass on is left alone for so long, as the far end's list may be behind the times. */
 const EXCLUDED_MS = 5_000
+const NOBODY = 'nobody to forward'
 
 type Tunnel = {
-  channel: ChannelId
+  id: TunnelId
   far: Address
   session: number
   dialler: boolean
@@ -36,10 +36,6 @@ type Tunnel = {
 }
 
 export interface TunnelChannelsEvents {
-  /** An input for the node, to be handled when the one in hand is done with. */
-  later(input: Input): void
-  arrived(channel: ChannelId, endpoint: Endpoint): void
-  frame(channel: ChannelId, bytes: Uint8Array): void
   /** Whom the far end has named as forwarders, before there is a link to it. */
   named(far: Address): readonly Address[]
   /** Frames that were under way to this node may be lost. */
@@ -53,7 +49,8 @@ export function tunnelTo(address: Address): Endpoint {
 export class TunnelChannels {
   private readonly core: NodeCore
   private readonly events: TunnelChannelsEvents
-  private readonly tunnels = new Map<ChannelId, Tunnel>()
+  private readonly tunnels = new Map<TunnelId, Tunnel>()
+  private arrivals = 0
 
   constructor(core: NodeCore, events: TunnelChannelsEvents) {
     this.core = core
@@ -67,43 +64,29 @@ export class TunnelChannels {
     return inUse
   }
 
-  /** Through whom this channel goes at this moment, if it is a tunnel. */
-  forwarderFor(channel: ChannelId): Connection | undefined {
-    const tunnel = this.tunnels.get(channel)
-    return tunnel && this.forwarderOf(tunnel)
+  get isEmpty(): boolean {
+    return this.tunnels.size === 0
   }
 
-  /** True for an effect that concerns a tunnel, which is carried out here and by nobody else. */
-  takes(effect: Effect): boolean {
-    // Nearly all effects of nearly all nodes concern none.
-    if (this.tunnels.size === 0 && effect.type !== 'dial') return false
-    switch (effect.type) {
-      case 'dial':
-        if (schemeOf(effect.endpoint) !== TUNNEL) return false
-        this.dial(effect.channel, targetOf(effect.endpoint) as Address)
-        return true
-      case 'transmit': {
-        const tunnel = this.tunnels.get(effect.channel)
-        if (tunnel) this.transmit(tunnel, 'frame', effect.bytes)
-        return tunnel !== undefined
-      }
-      case 'close': {
-        const tunnel = this.tunnels.get(effect.channel)
-        if (!tunnel) return false
-        this.transmit(tunnel, 'close', new Uint8Array())
-        this.tunnels.delete(effect.channel)
-        return true
-      }
-      case 'deliver':
-      case 'found':
-      case 'signalled':
-      case 'settle':
-      case 'peer':
-      case 'state':
-      case 'isolated':
-      case 'visibility':
-      case 'introduce':
-        return false
+  /** Through whom the tunnel to this node goes at this moment: the latest, where there are two. */
+  forwarderTo(far: Address): Connection | undefined {
+    let latest: Tunnel | undefined
+    for (const tunnel of this.tunnels.values()) if (tunnel.far === far) latest = tunnel
+    return latest && this.forwarderOf(latest)
+  }
+
+  handle(input: TunnelInput): void {
+    if (input.type === 'tunnel-dial') {
+      this.dial(input.tunnel, input.far)
+      return
+    }
+    const tunnel = this.tunnels.get(input.tunnel)
+    // It may have been closed when this was asked already.
+    if (!tunnel) return
+    if (input.type === 'tunnel-send') this.transmit(tunnel, input.bulk ? 'bulk' : 'frame', input.bytes)
+    else {
+      this.transmit(tunnel, 'close', new Uint8Array())
+      this.tunnels.delete(tunnel.id)
     }
   }
 
@@ -132,10 +115,10 @@ export class TunnelChannels {
     }
   }
 
-  private dial(channel: ChannelId, far: Address): void {
+  private dial(id: TunnelId, far: Address): void {
     const session = Math.floor(this.core.random() * 0xffff_ffff)
     const tunnel: Tunnel = {
-      channel,
+      id,
       far,
       session,
       dialler: true,
@@ -145,25 +128,24 @@ export class TunnelChannels {
     }
     tunnel.forwarder = this.tunnels.size < MAX_TUNNELS ? this.choose(tunnel) : undefined
     if (!tunnel.forwarder) {
-      this.events.later({ type: 'channel-closed', channel, reason: 'nobody to forward' })
+      this.core.emit({ type: 'tunnel-closed', tunnel: id, reason: NOBODY })
       return
     }
-    this.tunnels.set(channel, tunnel)
-    this.events.later({ type: 'channel-opened', channel, kind: TUNNEL })
+    this.tunnels.set(id, tunnel)
+    this.core.emit({ type: 'tunnel-opened', tunnel: id, session })
   }
 
   private accept(connection: Connection, frame: TunnelFrame): void {
     const tunnel = this.find(frame) ?? this.arrive(connection, frame)
     if (!tunnel) return
     if (frame.kind === 'close') {
-      this.tunnels.delete(tunnel.channel)
-      this.events.later({ type: 'channel-closed', channel: tunnel.channel, reason: 'closed by the far end' })
+      this.close(tunnel, 'closed by the far end')
       return
     }
     // The way by which the far end reaches us works now, whatever we have heard of it before.
     tunnel.excluded.delete(connection.address)
     if (!tunnel.forwarder) tunnel.forwarder = connection.address
-    this.events.frame(tunnel.channel, frame.payload)
+    this.core.emit({ type: 'tunnel-frame', tunnel: tunnel.id, bytes: frame.payload })
   }
 
   private arrive(connection: Connection, frame: TunnelFrame): Tunnel | undefined {
@@ -174,11 +156,11 @@ export class TunnelChannels {
       this.send(connection, { kind: 'close', fromDialler: !frame.fromDialler, session, far, payload: new Uint8Array() })
       return undefined
     }
-    const channel = this.core.nextChannel()
+    const id = --this.arrivals
     const forwarder = connection.address
-    const tunnel: Tunnel = { channel, far, session, dialler: false, forwarder, named: [], excluded: new Map() }
-    this.tunnels.set(channel, tunnel)
-    this.events.arrived(channel, tunnelTo(far))
+    const tunnel: Tunnel = { id, far, session, dialler: false, forwarder, named: [], excluded: new Map() }
+    this.tunnels.set(id, tunnel)
+    this.core.emit({ type: 'tunnel-arrived', tunnel: id, far, session })
     return tunnel
   }
 
@@ -187,11 +169,11 @@ export class TunnelChannels {
     const active = next?.active
     if (!canForward(next, 'any') || !active) {
       this.core.count('tunnel: nobody to pass on to')
-      if (frame.kind === 'frame') this.core.sendTo(connection, { type: 'no-tunnel', to: frame.to })
+      if (frame.kind !== 'close') this.core.sendTo(connection, { type: 'no-tunnel', to: frame.to })
       return
     }
     // What is sent through us is somebody else's and may wait for nobody of ours; but a relay has a lane for its probes.
-    if (active.congested && (active.kind !== 'relay' || isUserData(frame.payload))) this.core.count('tunnel: congested')
+    if (active.congested && (active.kind !== 'relay' || frame.kind === 'bulk')) this.core.count('tunnel: congested')
     else this.core.emit({ type: 'transmit', channel: active.id, bytes })
   }
 
@@ -214,7 +196,7 @@ export class TunnelChannels {
     const { active } = forwarder
     if (!active) return
     // As in packets: our own streams send it again.
-    if (active.congested && active.kind === 'relay' && isUserData(frame.payload)) {
+    if (active.congested && active.kind === 'relay' && frame.kind === 'bulk') {
       this.core.count('tunnel: congested')
       return
     }
@@ -230,8 +212,12 @@ export class TunnelChannels {
       this.events.rerouted(tunnel.far)
       return
     }
-    this.tunnels.delete(tunnel.channel)
-    this.events.later({ type: 'channel-closed', channel: tunnel.channel, reason: 'nobody to forward' })
+    this.close(tunnel, NOBODY)
+  }
+
+  private close({ id }: Tunnel, reason: string): void {
+    this.tunnels.delete(id)
+    this.core.emit({ type: 'tunnel-closed', tunnel: id, reason })
   }
 
   private choose(tunnel: Tunnel): Address | undefined {

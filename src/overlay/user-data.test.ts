@@ -16,12 +16,10 @@ describe('what an application says', () => {
   test.each([
     ['a message to the far end itself', DATA],
     ['a message on its way through the ring', packet('data')],
+    ['a sealed message on its way', packet('sealed', new Uint8Array(44))],
     ['a message that somebody else is to put on its way', packet('forward', encodeFrame(packet('data')))],
-    ['a message through a tunnel', tunnel(DATA)],
-    [
-      'a message that the far end of a tunnel is to put on its way',
-      tunnel(packet('forward', encodeFrame(packet('data')))),
-    ],
+    ['a message through a tunnel', tunnel(DATA, 'bulk')],
+    ['a sealed message through a tunnel', tunnel(PING, 'bulk')],
   ])('is %s', (_what, frame) => {
     expect(isUserData(encodeFrame(frame))).toBe(true)
   })
@@ -35,9 +33,11 @@ describe('what keeps the ring', () => {
     ['a request on its way', packet('request')],
     ['a reply on its way', packet('reply')],
     ['an acknowledgement on its way', packet('ack')],
+    ['a sealed acknowledgement on its way', packet('sealed', new Uint8Array(35))],
     ['a request that somebody else is to put on its way', packet('forward', encodeFrame(packet('request')))],
     ['a probe through a tunnel', tunnel(PING)],
     ['a request through a tunnel', tunnel(packet('request'))],
+    ['what only looks like a message, sealed, through a tunnel', tunnel(DATA)],
   ])('is %s', (_what, frame) => {
     expect(isUserData(encodeFrame(frame))).toBe(false)
   })
@@ -57,7 +57,7 @@ function packet(body: Body, payload: Uint8Array = new Uint8Array(30)): Frame {
   return { type: 'packet', mode: 'exact', hops: 1, ttl: 9, body, source: NEAR, destination: FAR, payload }
 }
 
-function tunnel(frame: Frame): Frame {
+function tunnel(frame: Frame, kind: 'frame' | 'bulk' = 'frame'): Frame {
   const payload = encodeFrame(frame)
-  return { type: 'tunnel', kind: 'frame', fromDialler: true, session: 7, from: NEAR, to: FAR, payload }
+  return { type: 'tunnel', kind, fromDialler: true, session: 7, from: NEAR, to: FAR, payload }
 }

@@ -98,7 +98,7 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ type: typed('links'), links: fc.array(address, { maxLength: MAX_ADDRESSES }) }),
   fc.record({
     type: typed('tunnel'),
-    kind: fc.constantFrom('frame', 'close'),
+    kind: fc.constantFrom('frame', 'close', 'bulk'),
     fromDialler: fc.boolean(),
     session: u32,
     from: address,

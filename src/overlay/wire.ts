@@ -18,7 +18,7 @@
  *   9  packet   mode u8, hops u8, ttl u8, body u8, source address, destination address, payload      routed traffic
  *   10 endpoints  endpoints                           where we can be dialled has changed
  *   11 data    as in packet body 3                                                                   for this far end itself
- *   12 tunnel  kind u8 (0 frame, 1 close), dialler u8 (1: from dialled), session u32,                for `to`, which we
+ *   12 tunnel  kind u8 (0 frame, 1 close, 2 bulk frame), dialler u8 (1: from dialled), session u32,  for `to`, which we
  *              from address, to address, frame                                                       cannot reach
  *   13 no-tunnel  to address                                                                         we cannot either
  *   14 forwarders  wanted u8 (1: answer with yours), addresses                                       for tunnels to us
@@ -38,8 +38,7 @@
  *   3  data     stream u32, sequence u32, ack-stream u32, ack u32, content u8, content
  *   4  ack      ack-stream u32, ack u32
  *   5  reset    stream u32
- *   6  signal   bytes, which mean nothing to the core
- *   7  sealed   a body 3, 4 or 5 for the destination alone; see sealed-packets.ts
+ *   6  signal   bytes, which mean nothing to the core   7  sealed   3, 4 or 5 for the destination alone: sealed-packets.ts
  *
  *   content 0 message: bytes      content 1 broadcast: origin address, id u32, after address (zeros: the receiver's),
  *                                                      until address, bytes
@@ -108,6 +107,7 @@ export type Mode = (typeof MODES)[number]
 
 export const BODIES = ['request', 'reply', 'forward', 'data', 'ack', 'reset', 'signal', 'sealed'] as const
 export type Body = (typeof BODIES)[number]
+export const TUNNEL_KINDS = ['frame', 'close', 'bulk'] as const
 
 export type Packet = {
   type: 'packet'
@@ -146,7 +146,8 @@ export type Accept = {
 
 export type TunnelFrame = {
   type: 'tunnel'
-  kind: 'frame' | 'close'
+  /** Bulk is what applications say. Who passes it on cannot see that in what may be sealed. */
+  kind: (typeof TUNNEL_KINDS)[number]
   /** Whether `from` dialled the session; with its number it names the session at either end. */
   fromDialler: boolean
   session: number
@@ -244,7 +245,7 @@ export function encodeFrame(frame: Frame): Uint8Array {
     }
     case 'tunnel':
       writer
-        .u8(frame.kind === 'close' ? 1 : 0)
+        .u8(TUNNEL_KINDS.indexOf(frame.kind))
         .u8(frame.fromDialler ? 1 : 0)
         .u32(frame.session)
         .address(frame.from)
@@ -343,12 +344,12 @@ function readFrame(type: Exclude<Frame['type'], 'data' | 'ping' | 'pong'>, reade
     case 'endpoints':
       return { type, endpoints: readEndpoints(reader) }
     case 'tunnel': {
-      const kind = reader.u8() === 1 ? 'close' : 'frame'
+      const kind = TUNNEL_KINDS[reader.u8()]
       const fromDialler = reader.u8() === 1
       const session = reader.u32()
       const from = reader.nodeAddress()
       const to = reader.nodeAddress()
-      return { type, kind, fromDialler, session, from, to, payload: reader.rest() }
+      return kind && { type, kind, fromDialler, session, from, to, payload: reader.rest() }
     }
     case 'no-tunnel':
       return { type, to: reader.nodeAddress() }

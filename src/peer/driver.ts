@@ -11,6 +11,7 @@ import type {
   NodeState,
   SendFailure,
   Ticket,
+  TunnelEffect,
 } from '../overlay/effects.ts'
 import { type Endpoint, schemeOf } from '../overlay/endpoint.ts'
 import type { Visibility } from '../overlay/greeters.ts'
@@ -31,6 +32,8 @@ export interface DriverEvents {
   signalled(from: Address, data: Uint8Array): void
   /** Keys are needed for what goes to this node through others. */
   introduce?(to: Address, reason: IntroductionReason): void
+  /** What has become of a tunnel. */
+  tunnelled(effect: TunnelEffect): void
   /** It may be our own network that is gone. */
   isolated(): void
   /** Whether to show presence from now on. */
@@ -56,6 +59,7 @@ export class Driver {
   private running = false
   private planning = false
   private wokenAtMs = Number.NEGATIVE_INFINITY
+  private leaving = false
   private stopped = false
   private arrived = 0
   private tickets = 0
@@ -113,8 +117,8 @@ export class Driver {
 
   /** Says goodbye at once; the node does nothing after it. */
   leave(): void {
+    this.leaving = true
     this.give({ type: 'leave' })
-    this.stop()
   }
 
   /** As if the process had been killed: nothing is said and nothing is done any more. */
@@ -137,9 +141,20 @@ export class Driver {
     } finally {
       this.running = false
     }
+    if (this.leaving) {
+      this.finish()
+      return
+    }
     if (this.planning) return
     this.planning = true
     this.clock.soon(this.plan)
+  }
+
+  /** What was said by way of others is on its way now, and the links beneath may go. */
+  private finish(): void {
+    this.leaving = false
+    this.give({ type: 'wake' })
+    this.stop()
   }
 
   /** Whether an input that is given now waits for others. */
@@ -202,6 +217,12 @@ export class Driver {
         break
       case 'introduce':
         this.events.introduce?.(effect.to, effect.reason)
+        break
+      case 'tunnel-opened':
+      case 'tunnel-arrived':
+      case 'tunnel-frame':
+      case 'tunnel-closed':
+        this.events.tunnelled(effect)
         break
       case 'peer':
         this.events.peer(effect.change, effect.address)
@@ -307,6 +328,9 @@ function traced(atMs: number, what: Input | Effect): Traced {
     case 'frame':
     case 'transmit':
       return { atMs, type: what.type, channel: what.channel, bytes: what.bytes.length }
+    case 'tunnel-frame':
+    case 'tunnel-send':
+      return { atMs, type: what.type, tunnel: what.tunnel, bytes: what.bytes.length }
     case 'send':
       return { atMs, type: what.type, to: what.to, ticket: what.ticket, bytes: what.data.length }
     case 'broadcast':

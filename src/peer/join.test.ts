@@ -205,7 +205,7 @@ describe('tabs of one browser', () => {
     const [first, second] = all as [Ring, Ring]
     const heard = messagesTo(second)
     await first.broadcast(bytes('no server'))
-    expect(heard.map(({ data }) => text(data))).toEqual(['no server'])
+    await vi.waitFor(() => expect(heard.map(({ data }) => text(data))).toEqual(['no server']))
     for (const { kind, candidatePair } of first.peers.values()) {
       expect(kind).toBe('direct')
       expect(candidatePair).toBeUndefined()

@@ -10,6 +10,7 @@ import type { Invitation } from '../rendezvous/invitation-proof.ts'
 import { namespaceKeys } from '../security/namespace-keys.ts'
 import { LocalTabTransport } from '../transport/local-tab.ts'
 import { SecureTransport } from '../transport/secure-transport.ts'
+import { TunnelTransport } from '../transport/tunnel.ts'
 import type { Rtc } from '../transport/webrtc.ts'
 import { realClock } from '../xmpp/real-clock.ts'
 import { Introductions } from './introductions.ts'
@@ -107,6 +108,8 @@ export async function join(options: JoinOptions): Promise<Ring> {
     seededRandom(randomInteger()),
   )
   const session = xmpp?.session
+  const tunnels = new TunnelTransport(address, clock)
+  const transports = [...dials.map(({ transport }) => transport), new SecureTransport(tunnels, secured)]
   const ring = new JoinedRing({
     namespace: options.namespace,
     clock,
@@ -114,11 +117,13 @@ export async function join(options: JoinOptions): Promise<Ring> {
     node,
     session,
     signsOut: options.xmpp?.whenQuiet === 'sign-out',
-    transports: dials.map(({ transport }) => transport),
+    transports,
+    tunnels,
     rendezvous: parts.flatMap((each) => each.rendezvous),
     dropped: Object.assign(
+      Object.fromEntries(transports.map((transport) => [`${transport.scheme} proof`, transport])),
+      { tunnel: tunnels },
       { introduction: introductions, broadcast: broadcasts },
-      Object.fromEntries(dials.map(({ transport }) => [`${transport.scheme} proof`, transport])),
       ...parts.map((each) => each.dropped),
     ),
     linked: (endpoints) => xmpp?.recent.linked(endpoints),
@@ -128,6 +133,8 @@ export async function join(options: JoinOptions): Promise<Ring> {
     ringSignalling: xmpp?.ringSignalling,
     invite: async () => xmpp?.invitations?.invite(),
     close: () => {
+      // What tunnels say last goes over the others.
+      tunnels.close()
       for (const each of parts) each.close()
       release()
     },

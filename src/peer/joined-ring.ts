@@ -9,6 +9,7 @@ import { hasRole, rolesIn, SHORTCUT } from '../overlay/role.ts'
 import { OvertureError } from '../overture-error.ts'
 import type { Rendezvous, Transport, TurnClock } from '../ports.ts'
 import type { RingSignalling } from '../signalling/ring-signalling.ts'
+import type { TunnelTransport } from '../transport/tunnel.ts'
 import type { XmppSession } from '../xmpp/session.ts'
 import { Driver } from './driver.ts'
 import type { Introductions } from './introductions.ts'
@@ -40,6 +41,8 @@ export type JoinedRingParts = {
   /** Whether the session ends while others show their presence for us. */
   signsOut: boolean
   transports: Transport[]
+  /** Reach others by way of the ring; one of the transports is made of them. */
+  tunnels: TunnelTransport
   /** How fast messages go that nothing but the XMPP service carries, in bytes per second. */
   relayPace: () => number
   rendezvous: Rendezvous[]
@@ -90,6 +93,7 @@ export class JoinedRing implements Ring {
         if (!parts.introductions.receive(from, data)) parts.ringSignalling?.receive(from, data)
       },
       introduce: (to, reason) => parts.introductions.introduce(to, reason),
+      tunnelled: (effect) => parts.tunnels.receive(effect),
     })
     parts.broadcasts.deliverTo((from, data, broadcast) => this.tell('message', { from, data, broadcast }))
     parts.introductions.carryBy({
@@ -97,6 +101,7 @@ export class JoinedRing implements Ring {
       introduced: (to) => this.driver.give({ type: 'introduced', to }),
     })
     parts.ringSignalling?.carryBy((to, data, attempt) => this.driver.signal(to, data, attempt))
+    parts.tunnels.carryBy((input) => this.driver.give(input))
     for (const transport of parts.transports) this.driver.addTransport(transport)
     // Our endpoints must stand before the first candidate appears, so this listens before rendezvous does.
     if (session) {

@@ -86,6 +86,7 @@ export class TestLine {
       state: nothing,
       isolated: nothing,
       visibility: nothing,
+      tunnelled: nothing,
       signalled: (from, data) => introductions.receive(from, data),
       introduce: (to, reason) => introductions.introduce(to, reason),
     })

@@ -27,7 +27,11 @@ export type RouterOptions = {
   limits: Limits
   registration: boolean
   externalServices: () => ExternalService[]
+  meddle: Meddle | undefined
 }
+
+/** What a hostile operator makes of what one client says to another: another stanza, or nothing. */
+export type Meddle = (stanza: Element) => Element | undefined
 
 export class Router {
   readonly conference: string
@@ -92,7 +96,9 @@ export class Router {
     if (!isWellFormedIq(stanza)) return 'bad-request'
     if (to.domain === this.options.domain && to.local !== '' && to.resource !== '') {
       const target = this.options.accounts.find(to.local)?.sessions.get(to.resource)
-      target?.deliver(stanza.toString())
+      const { meddle } = this.options
+      const passedOn = meddle ? meddle(stanza) : stanza
+      if (passedOn) target?.deliver(passedOn.toString())
       return target === undefined ? 'service-unavailable' : undefined
     }
     const toOccupant = to.domain === this.conference && to.resource !== ''

@@ -9,7 +9,7 @@ import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import { Accounts } from './accounts.ts'
 import type { ExternalService } from './external-services.ts'
 import { DEFAULT_LIMITS, type Limits } from './limits.ts'
-import { Router } from './router.ts'
+import { type Meddle, Router } from './router.ts'
 import { ClientStream, type StreamHost } from './stream.ts'
 
 export const SERVICE_PATH = '/xmpp-websocket' // As Prosody and ejabberd have it.
@@ -31,6 +31,8 @@ export type XmppServiceOptions = {
   /** STUN and TURN servers to tell of; a function where credentials are made anew. */
   externalServices?: ExternalService[] | (() => ExternalService[])
   limits?: Partial<Limits>
+  /** For tests of what must not come of it: a service that is hostile to those whose IQs it carries. */
+  meddle?: Meddle
 }
 
 export type ListeningService = { url: string; close(): Promise<void> }
@@ -80,7 +82,14 @@ class EmbeddedService implements XmppService {
       if (typeof account === 'string') throw new Error(`The preset account ${username} cannot be made: ${account}.`)
     }
     const services = typeof externalServices === 'function' ? externalServices : () => externalServices
-    const router = new Router({ domain, accounts, limits, registration, externalServices: services })
+    const router = new Router({
+      domain,
+      accounts,
+      limits,
+      registration,
+      externalServices: services,
+      meddle: options.meddle,
+    })
     this.host = { domain, anonymous, registration, limits, accounts, router }
     this.sockets = new WebSocketServer({
       noServer: true,

@@ -73,6 +73,20 @@ describe('a pair that cannot connect', () => {
     }
   })
 
+  test('hears through its tunnel at once that the other leaves', () => {
+    for (const seed of seeds(4)) {
+      const world = worldWithout(new Set(['n1 n2']), { seed })
+      const [a, b] = world.addMany(4) as [Inhabitant, Inhabitant]
+      world.runUntil(() => world.isOneRing && kindBetween(a, b) === 'tunnel', LIMIT_MS)
+      world.run(10_000)
+      expect({ seed, kind: kindBetween(b, a) }).toEqual({ seed, kind: 'tunnel' })
+      world.leave(a)
+      expect({ seed, own: a.node.table.size }).toEqual({ seed, own: 0 })
+      world.run(200)
+      expect({ seed, kind: kindBetween(b, a) }).toEqual({ seed, kind: undefined })
+    }
+  })
+
   test('has its tunnel replaced when a direct link can be had', () => {
     for (const seed of seeds(4)) {
       const pairs = new Set(['n1 n2'])

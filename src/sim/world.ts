@@ -4,6 +4,7 @@
  * shows a newcomer ten of those who are there, as the paper's limit has it, and the newcomer to them.
  */
 import { type Address, nodeAddress } from '../overlay/address.ts'
+import type { TunnelEffect } from '../overlay/effects.ts'
 import { targetOf } from '../overlay/endpoint.ts'
 import type { Visibility } from '../overlay/greeters.ts'
 import { Node } from '../overlay/node.ts'
@@ -14,6 +15,7 @@ import { Driver } from '../peer/driver.ts'
 import type { Transport } from '../ports.ts'
 import { RingSignalling } from '../signalling/ring-signalling.ts'
 import { MemoryNetwork } from '../transport/memory.ts'
+import { TunnelTransport } from '../transport/tunnel.ts'
 import type { Border } from './border.ts'
 import { observe, type Witness } from './observed-node.ts'
 import { Rendezvous } from './rendezvous.ts'
@@ -152,20 +154,23 @@ export class World {
     }
     const ringSignalling = this.options.throughRing ? new RingSignalling(address, this.clock, this.random) : undefined
     const signalled = (from: Address, data: Uint8Array) => ringSignalling?.receive(from, data)
+    const tunnels = new TunnelTransport(address, this.clock)
+    const tunnelled = (effect: TunnelEffect) => tunnels.receive(effect)
     const visibility = (now: Visibility) => this.rendezvous.become(inhabitant, now)
     const nothing = () => undefined
-    const events = { deliver, peer: nothing, state: nothing, isolated: nothing, signalled, visibility }
+    const events = { deliver, peer: nothing, state: nothing, isolated: nothing, signalled, tunnelled, visibility }
     const driver = new Driver(node, this.clock, events, { tracing: traced?.(name) ?? true })
     const startedAtMs = this.clock.now()
     const inhabitant: Inhabitant = { name, driver, node, address, delivered, transports: [], startedAtMs, gone: false }
     ringSignalling?.carryBy((to, data, attempt) => driver.signal(to, data, attempt))
+    tunnels.carryBy((input) => driver.give(input))
     const [relay, direct] = [this.relay, this.direct].map((network) => {
       const transport = network.transport(name)
       return border?.across(transport, network, name) ?? transport
     }) as [Transport, Transport]
     const isServed = () => !this.relay.isDown
     const signalledDirect = ringSignalling ? new SignalledTransport(direct, ringSignalling, isServed) : direct
-    for (const transport of [relay, signalledDirect]) {
+    for (const transport of [relay, signalledDirect, tunnels]) {
       inhabitant.transports.push(transport)
       driver.addTransport(transport)
     }
@@ -221,7 +226,9 @@ export class World {
     this.groupOf = groupOf
     this.rendezvous.split(groupOf)
     for (const { name, driver } of this.nodes) {
-      for (const { endpoint } of driver.channels.values()) {
+      for (const { endpoint, kind } of driver.channels.values()) {
+        // What goes by way of others is on neither network.
+        if (kind === 'tunnel') continue
         const far = targetOf(endpoint)
         if (name < far && this.isApart(name, far)) this.cuts.push([name, far])
       }
