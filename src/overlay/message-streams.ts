@@ -180,6 +180,11 @@ export class MessageStreams {
     this.sendAgain(outgoing)
   }
 
+  /** What waited for keys, or was sealed with others, goes again; over a link none are needed. */
+  introduced(address: Address): void {
+    if (this.events.pathTo(address)?.kind === 'routed') this.pathChanged(address)
+  }
+
   writable(address: Address): void {
     const outgoing = this.outgoing.get(address)
     if (outgoing) this.pump(outgoing)

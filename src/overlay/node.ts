@@ -169,7 +169,7 @@ export class Node implements NodeCore {
         this.parts.signals.send(input.to, input.data, input.attempt)
         break
       case 'introduced':
-        this.parts.streams.pathChanged(input.to)
+        this.parts.streams.introduced(input.to)
         return true
       case 'visibility-changed':
         this.hidden = input.hidden
