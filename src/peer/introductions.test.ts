@@ -1,6 +1,7 @@
 /** Do two come to know each other over a ring that loses what they say, and nobody else in their names? */
 import { describe, expect, test, vi } from 'vitest'
 import type { Address } from '../overlay/address.ts'
+import type { Clock } from '../ports.ts'
 import { identityOf, SEED_BYTES } from '../security/identity.ts'
 import { timerClock } from '../xmpp/stanza-exchange.ts'
 import { Introductions, MAX_ANSWERED } from './introductions.ts'
@@ -20,10 +21,13 @@ class Carrier {
   carrying: Carrying = (signal) => [signal]
 
   /** `claimed`: the address that it goes by, where that is not its own. */
-  async add(seed: number, { psk = filled(9), claimed }: { psk?: Uint8Array; claimed?: Address } = {}): Promise<One> {
+  async add(
+    seed: number,
+    { psk = filled(9), claimed, clock = timerClock }: { psk?: Uint8Array; claimed?: Address; clock?: Clock } = {},
+  ): Promise<One> {
     const { address: own, keyPair } = await identityOf(new Uint8Array(SEED_BYTES).fill(seed))
     const address = claimed ?? own
-    const introductions = new Introductions({ address, keyPair, psk, namespaceHash: NAMESPACE, clock: timerClock })
+    const introductions = new Introductions({ address, keyPair, psk, namespaceHash: NAMESPACE, clock })
     const one: One = { address, introductions, introduced: [], said: [] }
     introductions.carryBy({
       introduced: (to) => one.introduced.push(to),
@@ -150,6 +154,29 @@ describe('whoever carries signals', () => {
     }
     expect(droppedBy(high)['too many at once']).toBeGreaterThan(2 * MAX_ANSWERED)
     for (const { introductions } of [low, high]) introductions.close()
+  })
+
+  test('makes us keep no more than so many, and does not keep others from coming to know us', async () => {
+    let nowMs = 0
+    const clock = { now: () => nowMs, wakeAt: () => () => {} }
+    const carrier = new Carrier()
+    const [asked, asking] = [await carrier.add(1, { clock }), await carrier.add(2)]
+    const first = Uint8Array.of(FIRST, ...new Uint8Array(8), ...new Uint8Array(48).fill(9))
+    const flood = (count: number) => {
+      for (let number = 0; number < count; number++, nowMs += 50) {
+        const name = (2 * nowMs + 2).toString(16).padStart(40, '0') as Address
+        asked.introductions.receive(name, first.slice())
+        expect(asked.introductions.underWay).toBeLessThanOrEqual(MAX_ANSWERED)
+      }
+    }
+    flood(3 * MAX_ANSWERED)
+    carrier.carrying = (signal) => {
+      flood(10)
+      return [signal]
+    }
+    asking.introductions.introduce(asked.address, 'to-send')
+    await expectIntroduced(asking, asked)
+    asking.introductions.close()
   })
 
   test('makes us ask back about names that it makes up no more than so often', () => {

@@ -105,6 +105,11 @@ export class Introductions {
     this.sealer = this.sessions
   }
 
+  /** How many introductions are kept, those of others among them. */
+  get underWay(): number {
+    return this.asked.size + this.answered.size
+  }
+
   /** Must be called before anything can leave. */
   carryBy(events: IntroductionsEvents): void {
     this.events = events
