@@ -45,6 +45,30 @@ test('a domain and an account lead in, and the password is not sent', async ({ a
   expect(sent.join('\n')).not.toContain(btoa(`\0${username}\0${account.password}`))
 })
 
+test('a password is kept in the page alone, which says so, and a reload has forgotten it', async ({
+  app,
+  page,
+  context,
+}) => {
+  await page.goto(app.url)
+  await page.getByText('Use my own account').click()
+  await expect(page.getByTestId('account-password')).toContainText('Kept in this page only; a reload asks again.')
+  await page.reload()
+  await useAccount(page, account)
+  await page.getByTestId('space-name').locator('input').fill('Balcony')
+  await page.getByTestId('create-space').click()
+  await new Tab(page).entered()
+  // The link names us, and the token for it is kept.
+  await expect.poll(() => new Tab(page).link()).toContain('i=')
+  const kept = `${JSON.stringify(await context.cookies())}${await page.evaluate(everythingStored)}`
+  expect(kept).toContain('invitation-token')
+  expect(kept).not.toContain(account.password)
+  await page.goto('about:blank')
+  await page.goto(app.url)
+  await expect(page.getByText('Use my own account')).toBeVisible()
+  expect(await page.evaluate(everythingStored)).not.toContain(account.password)
+})
+
 test('a wrong password is named', async ({ app, page }) => {
   await page.goto(app.url)
   await useAccount(page, { ...account, password: 'thorn' })
@@ -60,6 +84,25 @@ async function useAccount(page: Page, { jid, password }: Account): Promise<void>
   await page.getByTestId('account-password').locator('input').fill(password)
   await page.getByTestId('use-account').click()
   await expect(page.getByText(`Signing in as ${jid}`)).toBeVisible()
+}
+
+/** Runs in the page: all that outlives it, as one text. */
+async function everythingStored(): Promise<string> {
+  const done = <T>(request: IDBRequest<T>) =>
+    new Promise<T>((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result)
+      request.onerror = () => reject(request.error)
+    })
+  const values: unknown[] = [{ ...localStorage }, { ...sessionStorage }, history.state, await caches.keys()]
+  for (const { name } of await indexedDB.databases()) {
+    const database = await done(indexedDB.open(name ?? ''))
+    for (const store of database.objectStoreNames) {
+      const objects = database.transaction(store).objectStore(store)
+      values.push(await done(objects.getAllKeys()), await done(objects.getAll()))
+    }
+    database.close()
+  }
+  return JSON.stringify(values)
 }
 
 /** What the page says over its WebSockets. */

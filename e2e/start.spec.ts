@@ -2,9 +2,11 @@
 import { spawn } from 'node:child_process'
 import { expect } from '@playwright/test'
 import { findFreePort } from './free-port.ts'
+import { gatherViolations } from './policy-violations.ts'
 import { expectAllListed, expectLinks, Tab, test } from './tabs.ts'
 
 test('npm start prints one URL, and tabs that open it meet', async ({ context }) => {
+  const violations = await gatherViolations(context)
   const started = await npmStart()
   try {
     const first = await Tab.nameSpace(await context.newPage(), started.url, 'Started')
@@ -12,6 +14,7 @@ test('npm start prints one URL, and tabs that open it meet', async ({ context })
     await expectLinks([first, second], 'direct')
     await expectAllListed([first, second])
     expect(started.urls()).toEqual([started.url])
+    expect(violations).toEqual([])
   } finally {
     await started.stop()
   }

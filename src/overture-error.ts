@@ -38,7 +38,7 @@ export class OvertureError extends Error {
   static badService(service: string) {
     return new OvertureError(
       'bad-service',
-      `“${service}” is not the address of an XMPP service. It should look like wss://example.org/xmpp-websocket, or be a domain such as example.org.`,
+      `“${withoutPassword(service)}” is not the address of an XMPP service. It should look like wss://example.org/xmpp-websocket, or be a domain such as example.org.`,
       false,
     )
   }
@@ -53,6 +53,13 @@ export class OvertureError extends Error {
     return new OvertureError(
       'bad-service',
       `A password must not travel unencrypted to ${service}. Use the service's wss:// address.`,
+      false,
+    )
+  }
+  static unencrypted(service: string) {
+    return new OvertureError(
+      'bad-service',
+      `This page speaks unencrypted to its own machine alone, and ${service} is elsewhere. Use the service's wss:// address.`,
       false,
     )
   }
@@ -163,4 +170,9 @@ export class OvertureError extends Error {
   static left() {
     return new OvertureError('left', 'You have left this space.', false)
   }
+}
+
+/** An address can have a password in it, by mistake or by malice; errors are shown, and end up in logs. */
+function withoutPassword(service: string): string {
+  return service.replace(/:(?!\/\/).*@/s, ':…@')
 }

@@ -16,6 +16,8 @@ import { waitForTab } from '../peer/tab-lobby.ts'
 import { appStyle } from './app-style.ts'
 import { followColorScheme } from './color-scheme.ts'
 import { Entrance, type XmppOptions } from './entrance.ts'
+import { useOwnIcons } from './icon-library.ts'
+import { withinPolicy } from './page-policy.ts'
 import { panelStyle } from './panel-style.ts'
 import { keepChosenName, loadName } from './person-name.ts'
 import { loadServiceConfig, type ServiceConfig } from './service-config.ts'
@@ -55,6 +57,7 @@ export class OvertureApp extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback()
     followColorScheme()
+    useOwnIcons()
     addEventListener('hashchange', this.#route)
     addEventListener('pagehide', this.#leave)
     addEventListener('pageshow', this.#comeBack)
@@ -161,7 +164,7 @@ export class OvertureApp extends LitElement {
 
   #enter(link: SpaceLink): void {
     const entrance = new Entrance(
-      (xmpp, options) => join({ ...joinOptionsOf(link), xmpp, ...options }),
+      (xmpp, options) => withinPolicy(xmpp.service, () => join({ ...joinOptionsOf(link), xmpp, ...options })),
       this.account ?? serviceOf(link, this.#config),
       () => this.#entranceChanged(link, entrance),
       (met) => waitForTab(link, met),

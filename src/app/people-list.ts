@@ -70,6 +70,7 @@ export class PeopleList extends LitElement {
         color: var(--kind-others);
       }
       .self {
+        grid-row: auto;
         color: var(--accent);
         background: currentColor;
       }
@@ -113,7 +114,7 @@ export class PeopleList extends LitElement {
       <h2 id="title">People <span data-testid="people-count">${this.people.length + 1}</span></h2>
       <ul aria-labelledby="title">
         <li class="person" data-testid="person" data-self data-address=${this.self}>
-          <span class="dot self" style="grid-row:auto" aria-hidden="true"></span>
+          <span class="dot self" aria-hidden="true"></span>
           <wa-input
             size="s"
             label="Your name"

@@ -59,7 +59,7 @@ export class RingView extends LitElement {
       <svg
         viewBox=${`0 0 ${this.width} ${height}`}
         height=${height}
-        style=${`font-size:${fontSize}px`}
+        .style=${`font-size:${fontSize}px`}
         role="img"
         aria-label=${this.#describe(links.filter(({ own }) => own).length)}
         data-testid="ring"
@@ -103,11 +103,11 @@ export class RingView extends LitElement {
       @click=${() => this.#choose(self || chosen ? 'all' : address)}
     >
       ${label.leader === undefined ? nothing : svg`<path class="leader" d=${label.leader}></path>`}
-      <circle class="dot" r=${self ? DOT_RADIUS + 1 : DOT_RADIUS} style=${`transform:translate(${x}px,${y}px)`}></circle>
+      <circle class="dot" r=${self ? DOT_RADIUS + 1 : DOT_RADIUS} .style=${`transform:translate(${x}px,${y}px)`}></circle>
       <text
         text-anchor=${label.anchor}
         dominant-baseline="central"
-        style=${`transform:translate(${label.x}px,${label.y}px)`}
+        .style=${`transform:translate(${label.x}px,${label.y}px)`}
       >${label.text}</text>
       <title>${name}</title>
     </g>`

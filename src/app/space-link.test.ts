@@ -62,8 +62,48 @@ test('no fragment makes the reader throw', () => {
   )
 })
 
+test('a link leads to an XMPP service, whatever its address pretends, or to none', () => {
+  const schemes = fc.constantFrom(
+    'javascript:',
+    'data:',
+    'blob:',
+    'file://',
+    'http://',
+    'https://',
+    'ws://',
+    'WSS://',
+    'wss://',
+  )
+  const accounts = fc.constantFrom('', 'me@', 'me:secret@', '%6de:@', '@')
+  const places = fc.oneof(fc.domain(), fc.ipV4(), fc.string({ unit: 'binary', maxLength: 20 }))
+  fc.assert(
+    fc.property(schemes, accounts, places, fc.string({ maxLength: 10 }), (scheme, account, place, rest) => {
+      const service = `${scheme}${account}${place}${rest}`
+      const link = parseSpaceLink(`#${new URLSearchParams({ n: 'chess', k: 'a', s: service })}`)
+      if (link instanceof OvertureError) return
+      const { protocol, username, password, hash } = new URL(link.service ?? '')
+      expect([username, password, hash]).toEqual(['', '', ''])
+      expect(['ws:', 'wss:']).toContain(protocol)
+    }),
+  )
+})
+
+test('fields that objects have are fields like others', () => {
+  const link = parseSpaceLink('#__proto__=x&constructor=y&n=__proto__&k=toString&s=example.org&hasOwnProperty=z')
+  expect(link).toEqual({ namespace: '__proto__', secret: 'toString', service: 'example.org' })
+  expect(Object.getPrototypeOf(link)).toBe(Object.prototype)
+})
+
 test.each([
   ['', 'it does not name a space'],
+  ['#__proto__=chess&k=a', 'it does not name a space'],
+  [`#n=${'%25'.repeat(100_000)}&k=a`, 'it is too long'],
+  [`#n=${'%'.repeat(100)}&k=a`, 'the name of the space has more than 80 letters'],
+  [`#${'n&'.repeat(5_000)}`, 'it says the same thing twice'],
+  ['#n=a%00b&k=a', 'the name of the space has letters that cannot be shown'],
+  ['#n=a%E2%80%AEb&k=a', 'the name of the space has letters that cannot be shown'],
+  ['#n=chess&k=a&s=wss://me@example.org/', 'the XMPP service that it gives has no usable address'],
+  ['#n=chess&k=a&s=data:text/html,x', 'the XMPP service that it gives has no usable address'],
   ['#hello', 'it does not name a space'],
   ['#n=&k=x', 'the name of the space is empty'],
   ['#n=chess', 'it has lost its key'],

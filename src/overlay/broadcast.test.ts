@@ -31,6 +31,7 @@ function spread({ addresses, tables }: Ring, origin: Address): Spread {
           result.settled++
         },
         exceedsRelays: () => false,
+        exceedsShare: () => false,
         refused: () => undefined,
       }
       return [address, new Broadcast(core as unknown as NodeCore, events)]

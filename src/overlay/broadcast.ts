@@ -6,7 +6,7 @@
  */
 import { type Address, isBetween } from './address.ts'
 import { nearestOn } from './connection-table.ts'
-import type { Ticket } from './effects.ts'
+import type { SendFailure, Ticket } from './effects.ts'
 import type { NodeCore } from './node-core.ts'
 import type { Content } from './wire.ts'
 
@@ -17,6 +17,8 @@ import type { Content } from './wire.ts'
 const BEGINNING_BYTES = 8
 /** Broadcasts remembered, so that one that comes twice is delivered once. A guess. */
 const MAX_REMEMBERED = 4_096
+/** Our own that are under way at once. A guess: some seconds' worth of the smallest. */
+export const MAX_OPEN = 4_096
 
 export type BroadcastContent = Extract<Content, { type: 'broadcast' }>
 
@@ -25,8 +27,10 @@ export interface BroadcastEvents {
   deliver(origin: Address, data: Uint8Array): void
   /** Whether so many bytes to each of these links are more than relays can be asked to carry. */
   exceedsRelays(links: readonly Address[], bytes: number): boolean
+  /** Whether we have broadcast as much as the ring can be asked to carry for one. */
+  exceedsShare(bytes: number): boolean
   /** Nobody is handed our own broadcast. */
-  refused(ticket: Ticket): void
+  refused(ticket: Ticket, failure: SendFailure): void
   /** All nodes that we handed our own broadcast to have it. */
   done(ticket: Ticket): void
 }
@@ -48,7 +52,11 @@ export class Broadcast {
   start(data: Uint8Array, ticket: Ticket): void {
     const origin = this.core.config.address
     if (this.events.exceedsRelays(this.core.table.addresses(), data.length)) {
-      this.events.refused(ticket)
+      this.events.refused(ticket, 'relay-too-slow')
+      return
+    }
+    if (this.open.size >= MAX_OPEN || this.events.exceedsShare(data.length)) {
+      this.events.refused(ticket, 'too-much-unsent')
       return
     }
     this.lastId = (this.lastId + 1) >>> 0

@@ -6,6 +6,7 @@ import { type Address, fractionOf } from './address.ts'
 import { type ChannelKind, rankOf } from './channel-kind.ts'
 import type { ChannelId } from './effects.ts'
 import { type Endpoint, schemeOf } from './endpoint.ts'
+import type { Share } from './fair-share.ts'
 import { hasRole, NO_ROLES, type RoleBits, STRUCTURED } from './role.ts'
 import type { Status } from './wire.ts'
 
@@ -51,6 +52,8 @@ export class Connection {
   usedAtMs: number | undefined
   /** When nobody needed it any more. */
   uselessSinceMs: number | undefined
+  /** What the far end has asked of us; undefined while it has asked nothing. */
+  share: Share | undefined
   private named: { neighbours: readonly Address[]; links: readonly Address[]; places: number[] } | undefined
 
   constructor(facts: {

@@ -31,7 +31,7 @@ function setup() {
     sendPacket: ({ destination }: Outbound) => asked.push(destination) > 0,
     statusFor: () => undefined,
   }
-  const requests = new Requests(config.profile.request)
+  const requests = new Requests(config.profile.request, () => undefined)
   const connector = new Connector(
     core as unknown as NodeCore,
     { isDialling: () => false } as unknown as Linker,
@@ -39,6 +39,7 @@ function setup() {
     {
       forwardersFor: () => [],
       wanted: () => undefined,
+      bars: () => false,
       admits: () => true,
     },
   )

@@ -26,6 +26,8 @@ const MAX_SHUNNED = 512
 const MAX_UNDIALLED = 256
 /** From one node address to the next (Brunet, near overlord). */
 const STEP = '2'.padStart(40, '0') as Distance
+/** Dials under way at once with which we still dial whoever asks for it; beyond it we leave it to the other. Half of all. */
+const MAX_DIALS_ASKED = 64
 /** Connections being asked for at once. A guess. */
 const MAX_WANTED = 32
 
@@ -44,6 +46,8 @@ export interface ConnectorEvents {
   forwardersFor(far: Address): Address[]
   /** Either end wants a link to this node, which can be reached through those that it names. */
   wanted(address: Address, role: RoleBits, forwarders: readonly Address[]): void
+  /** Whether there is to be no link with this node. */
+  bars(address: Address): boolean
   /** Whether one more of those who ask for a link of this role may have it. */
   admits(role: RoleBits): boolean
 }
@@ -102,7 +106,11 @@ export class Connector {
   connect(address: Address, role: RoleBits): void {
     if (address === this.core.config.address || this.core.table.get(address) || this.wanted.has(address)) return
     if (this.linker.isDialling(address)) return
-    if (this.wanted.size >= MAX_WANTED || this.shunnedUntilMs(address) !== undefined) return
+    if (this.shunnedUntilMs(address) !== undefined) return
+    if (this.wanted.size >= MAX_WANTED) {
+      this.core.count('connect: too many wanted')
+      return
+    }
     const wanted: Wanted = { role, dialAtMs: undefined, endpoints: [], informer: undefined }
     this.wanted.set(address, wanted)
     const asked = new Set<Connection>()
@@ -155,6 +163,10 @@ export class Connector {
       return
     }
     if (packet.source === this.core.config.address) return
+    if (this.events.bars(packet.source)) {
+      this.core.count('connect: one who flooded us')
+      return
+    }
     let payload = this.requests.earlierAnswer(packet.source, request.id, this.core.nowMs)
     if (!payload) {
       const isLinked = this.core.table.get(packet.source) !== undefined
@@ -170,7 +182,8 @@ export class Connector {
       this.requests.remember(packet.source, request.id, payload, this.core.nowMs)
       this.shunned.delete(packet.source)
       if (!isLinked && !full && !isFind) {
-        this.dial(packet.source, request.role, request.endpoints)
+        if (this.linker.dialling < MAX_DIALS_ASKED) this.dial(packet.source, request.role, request.endpoints)
+        else this.core.count('connect: dialling too many already')
         this.events.wanted(packet.source, request.role, request.forwarders)
       }
     }

@@ -59,8 +59,8 @@ export type Input =
   | { type: 'frame'; channel: ChannelId; bytes: Uint8Array }
   | { type: 'send'; ticket: Ticket; to: Address; data: Uint8Array }
   | { type: 'broadcast'; ticket: Ticket; data: Uint8Array }
-  /** Who is nearest to this key? Answered by `found`. */
-  | { type: 'find'; ticket: Ticket; key: Address }
+  /** Who is nearest to this key? Answered by `found`. `careful`: not on the word of one alone, which takes longer. */
+  | { type: 'find'; ticket: Ticket; key: Address; careful?: boolean }
   /**
    * A small message to any node of the ring, which may be lost and is not sent again; who sends it again says the how
    * manieth attempt it is, and it takes another way.

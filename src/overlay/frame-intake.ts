@@ -6,6 +6,7 @@ import { type Address, sameAddresses } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { Connector } from './connector.ts'
 import type { ChannelId } from './effects.ts'
+import { type FairShare, type FloodKind, unitsOf } from './fair-share.ts'
 import type { Keepalive } from './keepalive.ts'
 import type { LinkKeeper } from './link-keeper.ts'
 import type { Linker } from './linker.ts'
@@ -29,6 +30,7 @@ import {
 } from './wire.ts'
 
 export type IntakeParts = {
+  fairShare: FairShare
   linker: Linker
   linkKeeper: LinkKeeper
   keepalive: Keepalive
@@ -40,6 +42,22 @@ export type IntakeParts = {
   signals: Signals
   tunnels: TunnelChannels
   tunnelOverlord: TunnelOverlord
+}
+
+/** What makes us look at the ring anew, or answer. Nothing else that comes without data does either often. */
+const KINDS: Partial<Record<Frame['type'], FloodKind>> = {
+  status: 'report',
+  endpoints: 'report',
+  links: 'report',
+  forwarders: 'report',
+  'no-tunnel': 'refusal',
+  retire: 'report',
+  start: 'report',
+  accept: 'report',
+  confirm: 'report',
+  refuse: 'report',
+  ping: 'probe',
+  pong: 'probe',
 }
 
 export interface FrameIntakeEvents {
@@ -128,7 +146,9 @@ export class FrameIntake {
     frame: Exclude<Frame, { type: 'data' }>,
     bytes: Uint8Array,
   ): void {
-    const { linkKeeper, keepalive, packets, streams, tunnels, tunnelOverlord } = this.parts
+    const { fairShare, linkKeeper, keepalive, packets, streams, tunnels, tunnelOverlord } = this.parts
+    const kind = KINDS[frame.type]
+    if (kind && !fairShare.admits(connection, kind)) return
     switch (frame.type) {
       case 'status':
         this.onStatus(connection, frame.status)
@@ -154,9 +174,12 @@ export class FrameIntake {
         streams.failAll(connection.address, 'unreachable')
         break
       case 'packet':
-        packets.receive(frame, bytes, connection.address)
+        packets.receive(frame, bytes, connection)
         break
       case 'tunnel':
+        // What is for ourselves its own streams pace, once there is a link.
+        if (frame.to !== this.core.config.address && !fairShare.admits(connection, 'tunnel', unitsOf(bytes.length)))
+          return
         tunnels.receive(connection, frame, bytes)
         break
       case 'no-tunnel':

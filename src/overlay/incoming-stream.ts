@@ -3,6 +3,8 @@ import type { Content } from './wire.ts'
 
 /** Messages that may wait for an earlier one. */
 const MAX_WAITING = 1_024
+/** Twice what an honest sender has in flight at most. */
+export const MAX_WAITING_BYTES = 2_097_152
 /** In bulk one acknowledgement for so many bytes, or after so long, is enough. */
 const ACK_EVERY_BYTES = 262_144
 const ACK_DELAY_MS = 20
@@ -24,6 +26,8 @@ export class IncomingStream {
   private readonly previousId: number | undefined
   private expected = 0
   private readonly waiting = new Map<number, Content>()
+  /** Of the data of messages that wait for an earlier one. */
+  waitingBytes = 0
   private unacknowledgedBytes = 0
   private acknowledgedAtMs = Number.NEGATIVE_INFINITY
 
@@ -37,6 +41,16 @@ export class IncomingStream {
     return stream === this.id
   }
 
+  get hasBegun(): boolean {
+    return this.expected > 0
+  }
+
+  /** Nothing of it is acknowledged: its sender has it still. */
+  forgetWaiting(): void {
+    this.waiting.clear()
+    this.waitingBytes = 0
+  }
+
   /** Whether this stream took the place of that one. */
   supersedes(stream: number): boolean {
     return stream === this.previousId
@@ -48,10 +62,11 @@ export class IncomingStream {
       return { ready: NOTHING, dropped: 'repeated' }
     }
     if (sequence > this.expected) {
-      if (this.waiting.size >= MAX_WAITING || sequence > this.expected + 4 * MAX_WAITING) {
-        return { ready: NOTHING, dropped: 'too far ahead' }
-      }
+      if (this.waiting.has(sequence)) return { ready: NOTHING, dropped: 'repeated' }
+      const isFull = this.waiting.size >= MAX_WAITING || this.waitingBytes + content.data.length > MAX_WAITING_BYTES
+      if (isFull || sequence > this.expected + 4 * MAX_WAITING) return { ready: NOTHING, dropped: 'too far ahead' }
       this.waiting.set(sequence, content)
+      this.waitingBytes += content.data.length
       return { ready: NOTHING, dropped: undefined }
     }
     this.resetAtMs = undefined
@@ -59,6 +74,7 @@ export class IncomingStream {
     this.expected++
     for (let next = this.waiting.get(this.expected); next; next = this.waiting.get(this.expected)) {
       this.waiting.delete(this.expected)
+      this.waitingBytes -= next.data.length
       this.expected++
       ready.push(next)
     }

@@ -10,6 +10,7 @@ import { type ChannelKind, rankOf } from './channel-kind.ts'
 import { Connection, type ConnectionChannel, connectionChannel } from './connection.ts'
 import { MAX_CONNECTIONS } from './connection-table.ts'
 import type { ChannelId } from './effects.ts'
+import type { FairShare } from './fair-share.ts'
 import type { Linked } from './linker.ts'
 import type { NodeCore } from './node-core.ts'
 import { NO_ROLES, withRole } from './role.ts'
@@ -18,6 +19,12 @@ import type { Status } from './wire.ts'
 
 /** A connection that neither end needs is kept for a moment, in case that the ring has second thoughts. */
 const USELESS_KEPT_MS = 3_000
+
+/**
+ * Between two nodes: one for each transport and tunnels, each with a twin that is retiring. Who never says that it retires
+ * one could have ever more.
+ */
+export const MAX_CHANNELS = 8
 
 /** `left`: said goodbye or fell silent; `unlinked`: is there, but the link was given up. */
 export type Loss = 'left' | 'unlinked'
@@ -33,12 +40,14 @@ export interface LinkKeeperEvents {
 
 export class LinkKeeper {
   private readonly core: NodeCore
+  private readonly fairShare: FairShare
   private readonly events: LinkKeeperEvents
   /** When a connection will have been useless for too long. */
   private readonly soonest = new Soonest()
 
-  constructor(core: NodeCore, events: LinkKeeperEvents) {
+  constructor(core: NodeCore, fairShare: FairShare, events: LinkKeeperEvents) {
     this.core = core
+    this.fairShare = fairShare
     this.events = events
   }
 
@@ -48,14 +57,20 @@ export class LinkKeeper {
 
   onLinked(link: Linked): void {
     const { table, config } = this.core
+    if (this.fairShare.bars(link.address)) {
+      this.core.count('link: with one who flooded us')
+      this.core.emit({ type: 'close', channel: link.channel, reason: 'flooded' })
+      return
+    }
     let connection = table.get(link.address)
     if (connection && connection.incarnation !== link.incarnation) {
       this.core.count('link: new incarnation')
       this.drop(connection, 'new incarnation', 'left')
       connection = undefined
     }
-    if (!connection && table.size >= MAX_CONNECTIONS) {
-      this.core.count('link: too many connections')
+    const isFull = connection ? connection.channels.length >= MAX_CHANNELS : table.size >= MAX_CONNECTIONS
+    if (isFull) {
+      this.core.count(connection ? 'link: too many channels' : 'link: too many connections')
       this.core.emit({ type: 'close', channel: link.channel, reason: 'full' })
       return
     }
@@ -124,6 +139,7 @@ export class LinkKeeper {
   drop(connection: Connection, reason: string, loss: Loss): void {
     for (const channel of connection.channels) this.core.emit({ type: 'close', channel: channel.id, reason })
     this.core.table.remove(connection)
+    this.fairShare.forget(connection)
     this.events.lost(connection, loss)
   }
 

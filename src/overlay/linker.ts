@@ -26,6 +26,8 @@ const DIAL_TIMEOUT_MS = 20_000
 const HANDSHAKE_TIMEOUT_MS = 10_000
 /** Half-made links at once; beyond it arrivals are refused. A guess. */
 const MAX_ATTEMPTS = 128
+/** Of these, that others may have: whoever opens channels and says nothing leaves us room to dial. */
+const MAX_ARRIVED = 96
 
 type AttemptState =
   | { name: 'dialling'; deadlineMs: number }
@@ -100,7 +102,11 @@ export class Linker {
   }
 
   dial(endpoint: Endpoint, to: Address | undefined, role: RoleBits): void {
-    if (this.attempts.size >= MAX_ATTEMPTS || this.isDialling(endpoint)) return
+    if (this.isDialling(endpoint)) return
+    if (this.attempts.size >= MAX_ATTEMPTS) {
+      this.core.count('link: too many dials at once')
+      return
+    }
     const channel = this.core.nextChannel()
     const state: AttemptState = { name: 'dialling', deadlineMs: this.core.nowMs + DIAL_TIMEOUT_MS }
     this.insert({ channel, endpoint, to, role, number: ++this.dialled, told: undefined, proved: undefined, state })
@@ -139,7 +145,8 @@ export class Linker {
   }
 
   handleArrived(channel: ChannelId, endpoint: Endpoint, kind: ChannelKind, proved?: Address): void {
-    if (this.attempts.size >= MAX_ATTEMPTS || this.core.leaving) {
+    const isFull = this.attempts.size - this.ours >= MAX_ARRIVED || this.attempts.size >= MAX_ATTEMPTS
+    if (isFull || this.core.leaving) {
       this.core.count('link: too many at once')
       this.core.emit({ type: 'close', channel, reason: 'busy' })
       return

@@ -14,7 +14,7 @@
 import type { Address } from './address.ts'
 import type { BroadcastContent } from './broadcast.ts'
 import type { SendFailure, Ticket } from './effects.ts'
-import { IncomingStream } from './incoming-stream.ts'
+import { IncomingStreams, MAX_STREAMS } from './incoming-streams.ts'
 import type { Path } from './message-path.ts'
 import type { NodeCore } from './node-core.ts'
 import { PacketSlab } from './packet-slab.ts'
@@ -35,13 +35,14 @@ import {
 const WINDOW_BYTES = { direct: 1_048_576, relay: 16_384, routed: 65_536 } as const
 /** Bytes that may wait for one node. */
 export const MAX_QUEUED_BYTES = 16_777_216
+/** And for all nodes together: broadcasts of others wait for each slow link of ours. A guess: what a page can spare. */
+export const MAX_QUEUED_TOTAL_BYTES = 4 * MAX_QUEUED_BYTES
 const RESEND_FIRST_MS = 1_000
 const RESEND_MAX_MS = 8_000
 /** Without any acknowledgement for so long, the node is taken to be unreachable. */
 const SEND_TIMEOUT_MS = 20_000
 /** A relay has a keepalive of its own, and takes 31 s for the largest message at ejabberd's default of 3 kB/s. */
 const SEND_TIMEOUT_RELAY_MS = 60_000
-const MAX_STREAMS = 4_096
 /** Counted for each message beside its data. */
 const MESSAGE_OVERHEAD_BYTES = 64
 
@@ -90,7 +91,8 @@ export class MessageStreams {
   private readonly sealed: SealedPackets
   private readonly events: MessageStreamsEvents
   private readonly outgoing = new Map<Address, Outgoing>()
-  private readonly incoming = new Map<Address, IncomingStream>()
+  private readonly incoming: IncomingStreams
+  private queuedBytes = 0
   private readonly slab = new PacketSlab()
   private readonly roomFor = (bytes: number) => this.slab.take(bytes)
 
@@ -98,16 +100,20 @@ export class MessageStreams {
     this.core = core
     this.sealed = sealed
     this.events = events
+    this.incoming = new IncomingStreams(core, {
+      unbegun: (from, { id }) => sealed.answer(from, 'reset', encodeReset(id)),
+      due: (from, stream) => {
+        const payload = encodeStreamAck({ ackStream: stream.id, ack: stream.acknowledge(core.nowMs) })
+        sealed.answer(from, 'ack', payload)
+      },
+    })
   }
 
   get deadlineMs(): number | undefined {
     if (this.outgoing.size === 0 && this.incoming.size === 0) return undefined
-    let earliest = Number.POSITIVE_INFINITY
+    let earliest = this.incoming.deadlineMs
     for (const { resendAtMs, failAtMs, messages } of this.outgoing.values()) {
       if (messages.length > 0) earliest = Math.min(earliest, failAtMs, resendAtMs ?? failAtMs)
-    }
-    for (const { ackAtMs, resetAtMs } of this.incoming.values()) {
-      earliest = Math.min(earliest, ackAtMs ?? earliest, resetAtMs ?? earliest)
     }
     return earliest === Number.POSITIVE_INFINITY ? undefined : earliest
   }
@@ -118,14 +124,16 @@ export class MessageStreams {
     const bytes = content.data.length + MESSAGE_OVERHEAD_BYTES
     const broadcast = content.type === 'broadcast' ? content : undefined
     const refusal = this.refusalOf(to, bytes, broadcast ? 'handed' : loadOf(bytes))
-    if (!outgoing || outgoing.queuedBytes + bytes > MAX_QUEUED_BYTES || refusal) {
+    const isFull = !outgoing || outgoing.queuedBytes + bytes > MAX_QUEUED_BYTES
+    if (isFull || this.queuedBytes + bytes > MAX_QUEUED_TOTAL_BYTES || refusal) {
+      this.core.count(`stream: ${refusal ?? 'too much unsent'}`)
       this.events.settled(to, broadcast, ticket, refusal ?? 'too-much-unsent')
       return
     }
     const encoded = encodeForStream(content, this.roomFor)
     if (outgoing.messages.length === 0) outgoing.failAtMs = this.failAtMs(to)
     outgoing.messages.push({ encoded, bytes, broadcast, ticket })
-    outgoing.queuedBytes += bytes
+    this.queue(outgoing, bytes)
     this.pump(outgoing)
   }
 
@@ -150,7 +158,7 @@ export class MessageStreams {
     const done = outgoing.messages.splice(0, count)
     done.forEach(({ encoded, bytes }, index) => {
       if (index < outgoing.sent) outgoing.sentBytes -= bytes
-      outgoing.queuedBytes -= bytes
+      this.queue(outgoing, -bytes)
       this.slab.giveBack(encoded)
     })
     outgoing.first += count
@@ -207,15 +215,7 @@ export class MessageStreams {
         this.sendAgain(outgoing)
       }
     }
-    for (const [from, stream] of this.incoming) {
-      if (stream.resetAtMs !== undefined && stream.resetAtMs <= nowMs) {
-        this.incoming.delete(from)
-        this.sealed.answer(from, 'reset', encodeReset(stream.id))
-      } else if (stream.ackAtMs !== undefined && stream.ackAtMs <= nowMs) {
-        const payload = encodeStreamAck({ ackStream: stream.id, ack: stream.acknowledge(nowMs) })
-        this.sealed.answer(from, 'ack', payload)
-      }
-    }
+    this.incoming.wake()
   }
 
   unsettledBroadcasts(to: Address): BroadcastContent[] {
@@ -228,6 +228,7 @@ export class MessageStreams {
     const outgoing = this.outgoing.get(to)
     if (!outgoing) return
     this.outgoing.delete(to)
+    this.queuedBytes -= outgoing.queuedBytes
     for (const { encoded, broadcast, ticket } of outgoing.messages) {
       this.slab.abandon(encoded)
       this.events.settled(to, broadcast, ticket, failure)
@@ -239,23 +240,13 @@ export class MessageStreams {
   }
 
   private receive(from: Address, data: StreamData): void {
-    let stream = this.incoming.get(from)
-    if (!stream?.accepts(data.stream)) {
-      if (stream?.supersedes(data.stream)) {
-        this.core.count('stream: data of an earlier stream')
-        return
-      }
-      if (!stream && this.incoming.size >= MAX_STREAMS) {
-        this.core.count('stream: too many')
-        return
-      }
-      stream = new IncomingStream(data.stream, this.core.nowMs, stream?.id)
-      this.incoming.set(from, stream)
-    }
     const relayed = this.events.pathTo(from)?.kind !== 'direct'
-    const verdict = stream.handle(data.sequence, data.content, this.core.nowMs, relayed)
-    if (verdict.dropped) this.core.count(`stream: ${verdict.dropped}`)
-    for (const content of verdict.ready) this.events.received(from, content)
+    for (const content of this.incoming.receive(from, data, relayed)) this.events.received(from, content)
+  }
+
+  private queue(outgoing: Outgoing, bytes: number): void {
+    outgoing.queuedBytes += bytes
+    this.queuedBytes += bytes
   }
 
   private open(to: Address): Outgoing | undefined {
@@ -313,7 +304,7 @@ export class MessageStreams {
       if (fitsRelays('bulk', 0, waitingBytes)) return
       if (loadOf(bytes) === 'small' || broadcast) continue
       messages.splice(index, 1)
-      outgoing.queuedBytes -= bytes
+      this.queue(outgoing, -bytes)
       waitingBytes -= bytes
       this.slab.abandon(encoded)
       this.events.settled(outgoing.to, broadcast, ticket, 'relay-too-slow')

@@ -25,6 +25,11 @@ import { hasRole, NEAR, withoutRole, withRole } from './role.ts'
 const SPARE_ABOVE = 10
 /** Of a ring that is whole as far as it sees, so many nodes look for their places beyond it if each gets a link there. A guess. */
 const SEEKERS = 20
+/**
+ * Links that have stood for so long are not given up for younger ones, as many on each side as are wanted: addresses cost
+ * nothing, and whoever makes many right beside us shall not be all that we see of the ring. A guess.
+ */
+const ELDER_MS = 300_000
 /** Requests for our own place at a time. A guess. */
 const MAX_SEEKING = 3
 
@@ -249,7 +254,15 @@ export class NearOverlord {
     }
   }
 
-  /** The near links of ours that lie beyond twice the wanted number on both sides. */
+  private elders(): Address[] {
+    const { table, config, nowMs } = this.core
+    const hasStood = (address: Address) => (table.get(address)?.sinceMs ?? nowMs) + ELDER_MS <= nowMs
+    const elders = table.structured().filter(hasStood)
+    const { address, perSide } = config
+    return [...nearestOn(elders, address, 'left', perSide), ...nearestOn(elders, address, 'right', perSide)]
+  }
+
+  /** The near links of ours that lie beyond twice the wanted number on both sides, those that have stood for long left out. */
   private surplus(): Connection[] {
     const { table, config } = this.core
     const reach = 2 * config.perSide
@@ -257,6 +270,7 @@ export class NearOverlord {
     const kept = new Set([
       ...table.neighboursOf(config.address, 'left', reach),
       ...table.neighboursOf(config.address, 'right', reach),
+      ...this.elders(),
     ])
     return [...table.all()].filter(({ roles, address }) => hasRole(roles, NEAR) && !kept.has(address))
   }

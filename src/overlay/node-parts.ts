@@ -3,9 +3,11 @@
  * the node.
  */
 import type { Address } from './address.ts'
-import { Broadcast } from './broadcast.ts'
+import { Broadcast, type BroadcastContent } from './broadcast.ts'
+import { CarefulFinder } from './careful-finder.ts'
 import type { Connection } from './connection.ts'
 import { Connector } from './connector.ts'
+import { BARRED_MS, FairShare, type Sharer, unitsOf } from './fair-share.ts'
 import { Finder } from './finder.ts'
 import { FrameIntake } from './frame-intake.ts'
 import { Greeters } from './greeters.ts'
@@ -31,6 +33,7 @@ import { TunnelChannels } from './tunnel-channels.ts'
 import { TunnelOverlord } from './tunnel-overlord.ts'
 import { Upgrader } from './upgrader.ts'
 import { Upkeep } from './upkeep.ts'
+import { NOBODY } from './wire-fields.ts'
 
 export interface NodePartsEvents extends Omit<LinkKeeperEvents, 'linked'> {
   linkFailed(failure: LinkFailure): void
@@ -39,6 +42,7 @@ export interface NodePartsEvents extends Omit<LinkKeeperEvents, 'linked'> {
 }
 
 export class NodeParts {
+  readonly fairShare: FairShare
   readonly linker: Linker
   readonly linkKeeper: LinkKeeper
   readonly keepalive: Keepalive
@@ -47,6 +51,7 @@ export class NodeParts {
   readonly requests: Requests
   readonly connector: Connector
   readonly finder: Finder
+  readonly carefulFinder: CarefulFinder
   readonly leafOverlord: LeafOverlord
   readonly greeters: Greeters
   readonly nearOverlord: NearOverlord
@@ -65,8 +70,20 @@ export class NodeParts {
   /** Of all parts but the streams, which most inputs concern. */
   readonly schedule: PartSchedule
 
+  private readonly core: NodeCore
+  private readonly ourselves: Sharer
+  /** All those together whose broadcasts come by way of others, as a link to them was lost. */
+  private readonly unlinked: Sharer = { address: NOBODY, share: undefined }
+
   constructor(core: NodeCore, events: NodePartsEvents) {
-    this.linkKeeper = new LinkKeeper(core, {
+    this.core = core
+    this.ourselves = { address: core.config.address, share: undefined }
+    this.fairShare = new FairShare(core, (address) => {
+      this.connector.shun(address, BARRED_MS)
+      const connection = core.table.get(address)
+      if (connection) this.linkKeeper.drop(connection, 'flooding', 'unlinked')
+    })
+    this.linkKeeper = new LinkKeeper(core, this.fairShare, {
       joined: events.joined,
       linked: (connection, told) => {
         this.reporter.told(connection, told)
@@ -90,17 +107,19 @@ export class NodeParts {
       },
       isBest: (connection) => this.upgrader.isHopeless(connection),
     })
-    this.packets = new PacketSwitch(core, {
+    this.packets = new PacketSwitch(core, this.fairShare, {
       delivered: (packet, isOwn) => this.intake.onPacket(packet, isOwn),
       used: (connection) => this.keepalive.used(connection),
     })
-    this.requests = new Requests(core.config.profile.request)
+    this.requests = new Requests(core.config.profile.request, (reason) => core.count(reason))
     this.connector = new Connector(core, this.linker, this.requests, {
       forwardersFor: (far) => this.tunnelOverlord.namedTo(far),
       wanted: (address, role, forwarders) => this.tunnelOverlord.want(address, role, forwarders),
+      bars: (address) => this.fairShare.bars(address),
       admits: (role) => this.admits(role),
     })
     this.finder = new Finder(core, this.requests)
+    this.carefulFinder = new CarefulFinder(core, this.requests)
     this.greeters = new Greeters(core, () => [this.nearOverlord.left[0], this.nearOverlord.right[0]])
     this.leafOverlord = new LeafOverlord(core, this.linker, this.greeters)
     this.nearOverlord = new NearOverlord(core, this.connector, () => this.leafOverlord.known)
@@ -108,6 +127,7 @@ export class NodeParts {
     this.onDemandOverlord = new OnDemandOverlord(core, this.connector)
     this.upgrader = new Upgrader(core, this.linker)
     this.tunnels = new TunnelChannels(core, {
+      admits: (connection) => this.fairShare.admits(connection, 'session'),
       named: (far) => this.tunnelOverlord.namedBy(far),
       rerouted: (far) => this.streams.pathChanged(far),
     })
@@ -124,7 +144,7 @@ export class NodeParts {
         return link?.active?.kind === 'relay' && this.upgrader.isHopeless(link)
       },
       received: (from, content) => {
-        if (content.type === 'broadcast') this.broadcast.received(content)
+        if (content.type === 'broadcast') this.onBroadcast(from, content)
         else {
           this.onDemandOverlord.received(from)
           core.emit({ type: 'deliver', from, data: content.data, broadcast: false })
@@ -143,16 +163,18 @@ export class NodeParts {
     this.broadcast = new Broadcast(core, {
       hand: (to, content) => this.streams.send(to, content, undefined),
       deliver: (from, data) => core.emit({ type: 'deliver', from, data, broadcast: true }),
+      exceedsShare: (bytes) => !this.fairShare.admits(this.ourselves, 'own broadcast', unitsOf(bytes)),
       exceedsRelays: (links, bytes) => this.streams.exceedsRelays(links, bytes),
-      refused: (ticket) => core.emit({ type: 'settle', ticket, failure: 'relay-too-slow' }),
+      refused: (ticket, failure) => core.emit({ type: 'settle', ticket, failure }),
       done: (ticket) => core.emit({ type: 'settle', ticket, failure: undefined }),
     })
     this.signals = new Signals(core, (far) => this.tunnelOverlord.namedBy(far))
-    const { linker, linkKeeper, keepalive, packets, connector, requests, sealed, streams, signals } = this
+    const { fairShare, linker, linkKeeper, keepalive, packets, connector, requests, sealed, streams, signals } = this
     const { tunnels, tunnelOverlord } = this
     this.intake = new FrameIntake(
       core,
       {
+        fairShare,
         linker,
         linkKeeper,
         keepalive,
@@ -193,6 +215,12 @@ export class NodeParts {
       this.upkeep,
       this.greeters,
     ])
+  }
+
+  private onBroadcast(from: Address, content: BroadcastContent): void {
+    const link = this.core.table.get(from) ?? this.unlinked
+    const units = unitsOf(content.data.length)
+    if (this.fairShare.admits(link, 'broadcast', units, content.origin)) this.broadcast.received(content)
   }
 
   private admits(role: RoleBits): boolean {

@@ -98,7 +98,7 @@ describe('a node that is dialled', () => {
       const input: Input = { type: 'channel-arrived', channel, endpoint: endpointOf('xmpp', 'x'), kind: 'relay' }
       closed.push(...node.handle(input, 0))
     }
-    expect(closed.filter(({ type }) => type === 'close')).toHaveLength(300 - 128)
+    expect(closed.filter(({ type }) => type === 'close')).toHaveLength(300 - 96)
   })
 })
 

@@ -27,6 +27,8 @@ import { encodeFrame, type Frame, type Outbound, type Packet, type Status } from
 
 /** Others may name a node that fell silent until they notice it, too; yet it may have slept and be back. */
 const SILENT_SHUNNED_MS = 2_500
+/** Reasons counted; what transports report as the reason of a failure is in part what others say. A guess. */
+export const MAX_REASONS = 256
 /** The parts settle within a step or two of each other; more would be two parts in dispute. */
 const MAX_REVIEWS = 8
 
@@ -161,8 +163,10 @@ export class Node implements NodeCore {
         this.parts.broadcast.start(input.data, input.ticket)
         return true
       case 'find': {
-        const { ticket, key } = input
-        this.parts.finder.find(key, (address) => this.emit({ type: 'found', ticket, address }))
+        const { ticket, key, careful } = input
+        const found = (address: Address | undefined) => this.emit({ type: 'found', ticket, address })
+        if (careful) this.parts.carefulFinder.find(key, found)
+        else this.parts.finder.find(key, found)
         break
       }
       case 'signal':
@@ -320,7 +324,9 @@ export class Node implements NodeCore {
   }
 
   count(reason: string): void {
-    this.counters.set(reason, (this.counters.get(reason) ?? 0) + 1)
+    const known = this.counters.get(reason)
+    const kept = known !== undefined || this.counters.size < MAX_REASONS ? reason : 'other reasons'
+    this.counters.set(kept, (known ?? this.counters.get(kept) ?? 0) + 1)
   }
 
   nextChannel(): ChannelId {

@@ -4,11 +4,15 @@
  */
 import type { Address } from './address.ts'
 import type { Connection } from './connection.ts'
+import { type FairShare, unitsOf } from './fair-share.ts'
 import type { NodeCore } from './node-core.ts'
 import { routableFrame } from './routable-frame.ts'
 import { route } from './routing.ts'
 import { isUserData } from './user-data.ts'
 import { decodeFrame, encodeFrame, HOPS_OFFSET, type Outbound, type Packet } from './wire.ts'
+
+/** Whom a packet has come from: the link, and whether it must be the far end's own. */
+type Bringer = { from: Connection; isOwn: boolean }
 
 /** A node that is not in the ring yet hands its packets to somebody who is: one wrapping, never two. */
 const MAX_WRAPPING = 1
@@ -22,19 +26,26 @@ export interface PacketSwitchEvents {
 
 export class PacketSwitch {
   private readonly core: NodeCore
+  private readonly fairShare: FairShare
   private readonly events: PacketSwitchEvents
 
-  constructor(core: NodeCore, events: PacketSwitchEvents) {
+  constructor(core: NodeCore, fairShare: FairShare, events: PacketSwitchEvents) {
     this.core = core
+    this.fairShare = fairShare
     this.events = events
   }
 
   /** `bytes` are the frame that the packet was read from, and are sent on with one hop more. */
-  receive(packet: Packet, bytes: Uint8Array, previous: Address): void {
-    const isOwn = packet.hops === 0 && packet.source === previous
+  receive(packet: Packet, bytes: Uint8Array, from: Connection): void {
+    // A packet without a hop is its sender's own. Whom others come from, nobody can tell who only passes them on.
+    const isOwn = packet.hops === 0
+    if (isOwn && packet.source !== from.address) {
+      this.core.count('packet: forged source')
+      return
+    }
     packet.hops++
     bytes[HOPS_OFFSET] = packet.hops
-    this.handle(packet, bytes, previous, isOwn, 0)
+    this.handle(packet, bytes, { from, isOwn }, from.address, 0)
   }
 
   /** False when there is nowhere to send it. */
@@ -55,26 +66,36 @@ export class PacketSwitch {
     return this.transmit(leaf, encodeFrame({ type: 'packet', hops: 0, ttl: 1, source, ...wrapped }))
   }
 
-  private handle(packet: Packet, bytes: Uint8Array, previous: Address, isOwn: boolean, wrapping: number): void {
+  private handle(packet: Packet, bytes: Uint8Array, bringer: Bringer, previous: Address, wrapping: number): void {
+    const { from, isOwn } = bringer
     const { deliver, next, dropped } = route(packet, this.core.table, previous, this.core.config.lookahead)
     if (dropped) this.core.count(`packet: ${dropped}`)
-    if (next) this.transmit(next, bytes)
+    if (next && this.fairShare.admits(from, 'packet', unitsOf(bytes.length), packet.source, isOwn)) {
+      this.transmit(next, bytes)
+    }
     if (!deliver) return
-    if (packet.body === 'forward') this.forward(packet, wrapping)
-    else this.events.delivered(packet, isOwn)
+    const { body, source } = packet
+    if (body === 'forward') this.forward(packet, bringer, wrapping)
+    else if ((body !== 'request' && body !== 'signal') || this.fairShare.admits(from, body, 1, source, isOwn)) {
+      this.events.delivered(packet, isOwn)
+    }
   }
 
-  /** Routes the packet inside on from here. */
-  private forward(packet: Packet, wrapping: number): void {
+  /** Routes the packet inside on from here. Who wraps a packet wraps its own. */
+  private forward(packet: Packet, bringer: Bringer, wrapping: number): void {
     const bytes = packet.payload.slice()
     const inner = decodeFrame(bytes)
     if (inner?.type !== 'packet' || wrapping >= MAX_WRAPPING) {
       this.core.count('packet: bad forward')
       return
     }
+    if (inner.hops > 0 || inner.source !== packet.source) {
+      this.core.count('packet: forged source')
+      return
+    }
     inner.hops++
     bytes[HOPS_OFFSET] = inner.hops
-    this.handle(inner, bytes, inner.source, false, wrapping + 1)
+    this.handle(inner, bytes, bringer, inner.source, wrapping + 1)
   }
 
   private transmit(next: Address, bytes: Uint8Array): boolean {

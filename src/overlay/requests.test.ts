@@ -25,7 +25,7 @@ function asked(requests: Requests) {
 
 describe('requests', () => {
   test('are settled by their reply, once', () => {
-    const requests = new Requests(MODERN.request)
+    const requests = new Requests(MODERN.request, () => undefined)
     const { sent, outcomes } = asked(requests)
     const reply = replyTo(sent[0] as number)
     expect(requests.handleReply(reply)).toBe(true)
@@ -35,7 +35,7 @@ describe('requests', () => {
   })
 
   test('are sent again under the same id, and fail when nobody answers in the end', () => {
-    const requests = new Requests(MODERN.request)
+    const requests = new Requests(MODERN.request, () => undefined)
     const { sent, outcomes } = asked(requests)
     for (let now = requests.deadlineMs; now !== undefined; now = requests.deadlineMs) requests.wake(now)
     expect(sent.length).toBeGreaterThan(1)
@@ -44,13 +44,13 @@ describe('requests', () => {
   })
 
   test('fail at once when too many wait', () => {
-    const requests = new Requests(MODERN.request)
+    const requests = new Requests(MODERN.request, () => undefined)
     const all = Array.from({ length: 300 }, () => asked(requests))
     expect(all.filter(({ outcomes }) => outcomes.length === 1)).toHaveLength(300 - 256)
   })
 
   test('that come twice are answered alike for a while', () => {
-    const requests = new Requests(MODERN.request)
+    const requests = new Requests(MODERN.request, () => undefined)
     const from = 'a'.repeat(40) as never
     requests.remember(from, 7, Uint8Array.of(1, 2), 0)
     expect(requests.earlierAnswer(from, 7, 5_000)).toEqual(Uint8Array.of(1, 2))
@@ -59,7 +59,7 @@ describe('requests', () => {
   })
 
   test('remember a limited number of answers', () => {
-    const requests = new Requests(MODERN.request)
+    const requests = new Requests(MODERN.request, () => undefined)
     const from = 'a'.repeat(40) as never
     for (let id = 0; id < 1_000; id++) requests.remember(from, id, Uint8Array.of(1), 0)
     expect(requests.earlierAnswer(from, 0, 1)).toBeUndefined()

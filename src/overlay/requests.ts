@@ -12,7 +12,9 @@ import type { Address } from './address.ts'
 import type { TimerProfile } from './timer-profile.ts'
 import type { Reply } from './wire.ts'
 
-const MAX_PENDING = 256
+/** Of ours. A guess: some lookups at once beside all that keeps the ring. */
+export const MAX_PENDING = 256
+/** Replies kept. Who asks so much that others' are forgotten makes us act on theirs twice, which does no harm. */
 const MAX_ANSWERED = 512
 /** About as long as a requester keeps asking: 1 + 2 + 4 s. */
 const ANSWER_KEPT_MS = 10_000
@@ -32,10 +34,12 @@ export class Requests {
   private readonly pending = new Map<number, Pending>()
   private readonly answered = new Map<string, { reply: Uint8Array; untilMs: number }>()
   private readonly timers: TimerProfile['request']
+  private readonly count: (reason: string) => void
   private lastId = 0
 
-  constructor(timers: TimerProfile['request']) {
+  constructor(timers: TimerProfile['request'], count: (reason: string) => void) {
     this.timers = timers
+    this.count = count
   }
 
   get deadlineMs(): number | undefined {
@@ -49,6 +53,7 @@ export class Requests {
   /** `done` is called once, with undefined when no answer came or too many wait already. */
   ask(nowMs: number, send: (id: number) => void, done: Answered, resends = this.timers.resends): void {
     if (this.pending.size >= MAX_PENDING) {
+      this.count('request: too many at once')
       done(undefined)
       return
     }

@@ -105,9 +105,9 @@ describe('a signal', () => {
     const pair = new TestPair(at(10), at(40), { instantChannels: true })
     pair.connectBoth()
     pair.play([])
-    const route = { type: 'packet', mode: 'exact', hops: 0, ttl: 9, source: at(90) } as const
-    const inner = encodeFrame({ ...route, body: 'signal', destination: self, payload: DATA })
-    const bytes = encodeFrame({ ...route, body: 'forward', destination: far, payload: inner })
+    const route = { type: 'packet', mode: 'exact', ttl: 9, source: at(90) } as const
+    const inner = encodeFrame({ ...route, hops: 0, body: 'signal', destination: self, payload: DATA })
+    const bytes = encodeFrame({ ...route, hops: 1, body: 'forward', destination: far, payload: inner })
     const [toB] = pair.live.b.keys()
     const effects = pair.b.handle({ type: 'frame', channel: toB as number, bytes }, pair.nowMs)
     const forwarded = effects.flatMap((each) => (each.type === 'transmit' ? [decodeFrame(each.bytes)] : []))

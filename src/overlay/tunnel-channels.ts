@@ -36,6 +36,8 @@ type Tunnel = {
 }
 
 export interface TunnelChannelsEvents {
+  /** Whether this link may have us begin one more tunnel. */
+  admits(connection: Connection): boolean
   /** Whom the far end has named as forwarders, before there is a link to it. */
   named(far: Address): readonly Address[]
   /** Frames that were under way to this node may be lost. */
@@ -149,7 +151,7 @@ export class TunnelChannels {
   }
 
   private arrive(connection: Connection, frame: TunnelFrame): Tunnel | undefined {
-    if (frame.kind === 'close') return undefined
+    if (frame.kind === 'close' || !this.events.admits(connection)) return undefined
     const { from: far, session } = frame
     if (!frame.fromDialler || !this.core.config.tunnels || this.tunnels.size >= MAX_TUNNELS) {
       this.core.count('tunnel: refused')

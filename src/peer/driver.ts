@@ -105,14 +105,14 @@ export class Driver {
   }
 
   /** Who is nearest to this key, as that node says itself; undefined when nobody answers. */
-  find(key: Address, found: (address: Address | undefined) => void): void {
+  find(key: Address, found: (address: Address | undefined) => void, options: { careful?: boolean } = {}): void {
     if (this.stopped) {
       found(undefined)
       return
     }
     const ticket = ++this.tickets
     this.finds.set(ticket, found)
-    this.give({ type: 'find', ticket, key })
+    this.give({ type: 'find', ticket, key, ...options })
   }
 
   /** Says goodbye at once; the node does nothing after it. */

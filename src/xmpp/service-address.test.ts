@@ -15,8 +15,19 @@ describe('service address', () => {
     'ws://exa mple.org',
     'javascript:alert(1)',
     'wss://a.org/#x',
+    'wss://juliet@a.org/',
+    'wss://juliet:rose@a.org/',
   ])('“%s” is no service', (service) => {
     expect(() => readServiceAddress({ service })).toThrow(expect.objectContaining({ code: 'bad-service' }))
+  })
+
+  test.each([
+    'wss://juliet:rose@a.org/',
+    'https://juliet:rose@a.org/',
+    'juliet:rose@a.org',
+    'wss://juliet:ro@se@a.org/',
+  ])('the password in “%s” is not repeated', (service) => {
+    expect(() => readServiceAddress({ service })).toThrow(/juliet:…@a\.org/)
   })
 
   test.each([

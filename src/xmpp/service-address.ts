@@ -37,10 +37,11 @@ export function readServiceAddress(options: {
   return { url, host: place.host, domain: domain.toLowerCase(), username }
 }
 
-/** Where a WebSocket may be opened. */
+/** Where a WebSocket may be opened. An account in the URL would be shown wherever the address is. */
 function webSocketOf(text: string): URL | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  return url !== undefined && /^wss?:$/.test(url.protocol) && url.hash === '' ? url : undefined
+  if (url === undefined || !/^wss?:$/.test(url.protocol)) return undefined
+  return url.hash === '' && url.username === '' && url.password === '' ? url : undefined
 }
 
 /** A domain, whose web server may know where its service is; with a port only on this machine. */

@@ -248,6 +248,7 @@ export class XmppSession implements Stanzas {
       },
       said: () => this.keepalive.said(),
       stanza: (stanza) => this.handleStanza(stanza),
+      cut: () => this.drop('stanza-too-much'),
       asked: (iq, child) => this.handleQuestion(iq, child),
       ended: (error, condition) => this.handleEnded(stream, error, condition),
     }

@@ -9,6 +9,7 @@
 import { type Client, client, type Options } from '@xmpp/client'
 import { OvertureError } from '../overture-error.ts'
 import { type Random, StanzaError } from '../ports.ts'
+import { FrameParser } from './frame-parser.ts'
 import { octetsOf, ScramMechanisms } from './scram-mechanisms.ts'
 import type { Door, SignIn } from './sign-in.ts'
 import { type Element, xml } from './stanza.ts'
@@ -60,6 +61,8 @@ export interface StreamEvents {
   said(): void
   /** A presence, a message, or the answer to an IQ. */
   stanza(stanza: Element): void
+  /** One of these, or a question, was too much and comes without its content. */
+  cut(): void
   /** An IQ get or set; the result is its answer: a payload, undefined for an empty one, or an <error/>. */
   asked(iq: Element, child: Element): Element | undefined
   /** At most once, and nothing is called after it. `condition` is what the service has called the reason. */
@@ -108,6 +111,12 @@ export class Stream {
     const { url, domain } = this.options
     const opening = async () => {
       await this.client.connect(url)
+      const cut = () => this.events?.cut()
+      ;(this.client as unknown as { Parser: unknown }).Parser = class extends FrameParser {
+        constructor() {
+          super(cut)
+        }
+      }
       this.connected = true
       this.expectWithin(SIGN_IN_TIMEOUT_MS)
       await this.client.open({ domain })
