@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Element, parseXml } from '../xmpp/stanza.ts'
+import { type Element, parseXml, xml } from '../xmpp/stanza.ts'
 import { isProved, prove } from './jingle-proof.ts'
 import { readJingle, writeJingle } from './jingle-xml.ts'
 
@@ -75,7 +75,9 @@ describe('what a member has said', () => {
   test('is not when it was proved by another key, by nothing, or is deeper than anything we write', () => {
     expect(isProved(prove(overTheWire(OFFER), PATH, new Uint8Array(32)), PATH, KEY)).toBe(false)
     expect(isProved(overTheWire(OFFER), PATH, KEY)).toBe(false)
-    const deep = `${'<a>'.repeat(500)}${'</a>'.repeat(500)}<proof xmlns='urn:overture:signal:0'>${'A'.repeat(43)}=</proof>`
-    expect(isProved(overTheWire(`<jingle xmlns='urn:xmpp:jingle:1'>${deep}</jingle>`), PATH, KEY)).toBe(false)
+    let deep: Element = xml('a')
+    for (let depth = 0; depth < 500; depth++) deep = xml('a', {}, deep)
+    const proof = xml('proof', { xmlns: 'urn:overture:signal:0' }, `${'A'.repeat(43)}=`)
+    expect(isProved(xml('jingle', { xmlns: 'urn:xmpp:jingle:1' }, deep, proof), PATH, KEY)).toBe(false)
   })
 })
