@@ -8,7 +8,7 @@
 export type { Address } from './overlay/address.ts'
 export { type ErrorCode, OvertureError } from './overture-error.ts'
 export { type JoinOptions, join } from './peer/join.ts'
-export { MAX_MESSAGE_BYTES } from './peer/joined-ring.ts'
+export { MAX_BROADCAST_BYTES, MAX_MESSAGE_BYTES } from './peer/joined-ring.ts'
 export type {
   Invitation,
   Milestones,

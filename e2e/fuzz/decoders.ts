@@ -5,6 +5,7 @@
 import type { Decoder } from './decoder.ts'
 import { NODE_DECODERS } from './node-decoders.ts'
 import { OVERLAY_DECODERS } from './overlay-decoders.ts'
+import { SEALED_DECODERS } from './sealed-decoders.ts'
 import { STANZA_DECODERS } from './stanza-decoders.ts'
 import { STORED_DECODERS } from './stored-decoders.ts'
 import { TEXT_DECODERS } from './text-decoders.ts'
@@ -15,4 +16,5 @@ export const DECODERS: readonly Decoder[] = [
   ...STANZA_DECODERS,
   ...TEXT_DECODERS,
   ...STORED_DECODERS,
+  ...SEALED_DECODERS,
 ]

@@ -10,6 +10,11 @@ import type { SendFailure, Ticket } from './effects.ts'
 import type { NodeCore } from './node-core.ts'
 import type { Content } from './wire.ts'
 
+/**
+ * Somebody else may say something under a number that the origin is yet to use, and must not be taken for it: where
+ * broadcasts are sealed, each begins with bytes that nobody can guess.
+ */
+const BEGINNING_BYTES = 8
 /** Broadcasts remembered, so that one that comes twice is delivered once. A guess. */
 const MAX_REMEMBERED = 4_096
 /** Our own that are under way at once. A guess: some seconds' worth of the smallest. */
@@ -120,7 +125,7 @@ export class Broadcast {
   }
 
   private remember(content: BroadcastContent): boolean {
-    const key = `${content.origin}/${content.id}`
+    const key = `${content.origin}/${content.id}/${content.data.subarray(0, BEGINNING_BYTES).join()}`
     if (this.remembered.has(key)) return false
     this.remembered.add(key)
     const oldest = this.remembered.values().next().value

@@ -17,6 +17,9 @@ export type NodeState = 'alone' | 'joining' | 'connected'
 
 export type SendFailure = 'unreachable' | 'too-much-unsent' | 'relay-too-slow' | 'left'
 
+/** We have something for the node, or it has sent something that we have no keys for. */
+export type IntroductionReason = 'to-send' | 'unknown-session'
+
 /** Positive for tunnels that are dialled here, negative for those that arrive; never used twice. */
 export type TunnelId = number
 
@@ -63,6 +66,8 @@ export type Input =
    * manieth attempt it is, and it takes another way.
    */
   | { type: 'signal'; to: Address; data: Uint8Array; attempt: number }
+  /** There are keys for this node now, which there were not, or others than before. */
+  | { type: 'introduced'; to: Address }
   /** The page was hidden or shown: a hidden tab answers late. */
   | { type: 'visibility-changed'; hidden: boolean }
   /** The network or the clock jumped: nothing that was known to live is sure to live. */
@@ -81,6 +86,11 @@ export type Effect =
   | { type: 'found'; ticket: Ticket; address: Address | undefined }
   /** A node of the ring has sent us a signal; the bytes may be kept. */
   | { type: 'signalled'; from: Address; data: Uint8Array }
+  /**
+   * Keys are needed for what goes to this node through others, or it has used some that we do not know. While there are
+   * none, this is asked again from time to time.
+   */
+  | { type: 'introduce'; to: Address; reason: IntroductionReason }
   /** `left`: said goodbye or fell silent; `unlinked`: is there, but the link was given up. */
   | { type: 'peer'; change: 'joined' | 'changed' | 'left' | 'unlinked'; address: Address }
   | { type: 'state'; state: NodeState }

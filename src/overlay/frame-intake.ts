@@ -14,6 +14,7 @@ import type { MessageStreams } from './message-streams.ts'
 import type { NodeCore } from './node-core.ts'
 import type { PacketSwitch } from './packet-switch.ts'
 import type { Requests } from './requests.ts'
+import type { SealedPackets } from './sealed-packets.ts'
 import type { Signals } from './signals.ts'
 import type { TunnelChannels } from './tunnel-channels.ts'
 import type { TunnelOverlord } from './tunnel-overlord.ts'
@@ -36,6 +37,7 @@ export type IntakeParts = {
   packets: PacketSwitch
   connector: Connector
   requests: Requests
+  sealed: SealedPackets
   streams: MessageStreams
   signals: Signals
   tunnels: TunnelChannels
@@ -96,7 +98,10 @@ export class FrameIntake {
     return frame.type === 'ping' || frame.type === 'pong' ? 'passing' : 'other'
   }
 
-  onPacket(packet: Packet): void {
+  /** `isOwn`: it comes over the link of the node that it names as its source. */
+  onPacket(received: Packet, isOwn: boolean): void {
+    const packet = this.parts.sealed.opened(received, isOwn)
+    if (!packet) return
     const { source, payload } = packet
     const { connector, requests, streams } = this.parts
     switch (packet.body) {
@@ -130,7 +135,8 @@ export class FrameIntake {
         this.parts.signals.received(source, payload)
         return
       case 'forward':
-        throw new Error('the packet switch unwraps what it forwards')
+      case 'sealed':
+        throw new Error('what is wrapped or sealed was opened before')
     }
   }
 

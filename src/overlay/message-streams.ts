@@ -20,9 +20,9 @@ import type { NodeCore } from './node-core.ts'
 import { PacketSlab } from './packet-slab.ts'
 import { fitsRelays, loadOf, type RelayLoad } from './relay-budget.ts'
 import { timeToLive } from './routing.ts'
+import type { SealedPackets } from './sealed-packets.ts'
 import {
   asDataFrame,
-  asDataPacket,
   type Content,
   encodeForStream,
   encodeReset,
@@ -88,6 +88,7 @@ export interface MessageStreamsEvents {
 
 export class MessageStreams {
   private readonly core: NodeCore
+  private readonly sealed: SealedPackets
   private readonly events: MessageStreamsEvents
   private readonly outgoing = new Map<Address, Outgoing>()
   private readonly incoming: IncomingStreams
@@ -95,15 +96,15 @@ export class MessageStreams {
   private readonly slab = new PacketSlab()
   private readonly roomFor = (bytes: number) => this.slab.take(bytes)
 
-  constructor(core: NodeCore, events: MessageStreamsEvents) {
+  constructor(core: NodeCore, sealed: SealedPackets, events: MessageStreamsEvents) {
     this.core = core
+    this.sealed = sealed
     this.events = events
     this.incoming = new IncomingStreams(core, {
-      unbegun: (from, { id }) =>
-        core.sendPacket({ mode: 'exact', body: 'reset', destination: from, payload: encodeReset(id) }),
+      unbegun: (from, { id }) => sealed.answer(from, 'reset', encodeReset(id)),
       due: (from, stream) => {
         const payload = encodeStreamAck({ ackStream: stream.id, ack: stream.acknowledge(core.nowMs) })
-        core.sendPacket({ mode: 'exact', body: 'ack', destination: from, payload })
+        sealed.answer(from, 'ack', payload)
       },
     })
   }
@@ -187,6 +188,11 @@ export class MessageStreams {
     this.sendAgain(outgoing)
   }
 
+  /** What waited for keys, or was sealed with others, goes again; over a link none are needed. */
+  introduced(address: Address): void {
+    if (this.events.pathTo(address)?.kind === 'routed') this.pathChanged(address)
+  }
+
   writable(address: Address): void {
     const outgoing = this.outgoing.get(address)
     if (outgoing) this.pump(outgoing)
@@ -205,7 +211,7 @@ export class MessageStreams {
       if (outgoing.failAtMs <= nowMs) this.failAll(outgoing.to, 'unreachable')
       else if (outgoing.resendAtMs !== undefined && outgoing.resendAtMs <= nowMs) {
         outgoing.resendDelayMs = Math.min(RESEND_MAX_MS, 2 * outgoing.resendDelayMs)
-        this.core.count('stream: sent again')
+        if (outgoing.sent > 0) this.core.count('stream: sent again')
         this.sendAgain(outgoing)
       }
     }
@@ -273,6 +279,10 @@ export class MessageStreams {
     const relayed = path.kind !== 'direct' && this.events.isRelayed(outgoing.to)
     if (relayed) this.refuseBulk(outgoing)
     if (path.congested) return
+    if (path.kind === 'routed' && !this.sealed.isReady(outgoing.to)) {
+      this.awaitIntroduction(outgoing)
+      return
+    }
     const windowBytes = WINDOW_BYTES[relayed ? 'relay' : path.kind]
     while (outgoing.sent < outgoing.messages.length) {
       const message = outgoing.messages[outgoing.sent] as Message
@@ -332,8 +342,14 @@ export class MessageStreams {
     }
     outgoing.resendAtMs ??= this.core.nowMs + outgoing.resendDelayMs
     const ttl = timeToLive(this.core.table.estimateSize(this.core.config.perSide))
-    const packet = asDataPacket(message.encoded, head, { source: this.core.config.address, destination: to, ttl })
-    this.core.sendEncoded({ mode: 'exact', body: 'data', destination: to }, packet)
+    this.sealed.sendData(to, message.encoded, head, ttl)
+  }
+
+  /** As when a packet was lost: it is asked for again after a while, until the messages have waited too long. */
+  private awaitIntroduction(outgoing: Outgoing): void {
+    if (outgoing.resendAtMs !== undefined) return
+    outgoing.resendAtMs = this.core.nowMs + outgoing.resendDelayMs
+    this.sealed.introduce(outgoing.to)
   }
 
   private sendAgain(outgoing: Outgoing): void {

@@ -1,6 +1,7 @@
 /** What a node is told when it is made, and never again. */
 import type { Address } from './address.ts'
 import type { ChannelKind } from './channel-kind.ts'
+import type { Sealer } from './sealer.ts'
 import { MODERN, type TimerProfile } from './timer-profile.ts'
 
 export type DialledTransport = { scheme: string; kind: ChannelKind; nearby?: boolean; throughRing?: boolean }
@@ -29,6 +30,8 @@ export type NodeConfig = {
   onDemand: boolean
   /** Whether in a crowd only a few show their presence. */
   greeters: boolean
+  /** Seals what goes through others; undefined: it is sent in plain. */
+  sealer: Sealer | undefined
 }
 
 export type NodeFacts = Pick<NodeConfig, 'address' | 'incarnation' | 'namespace' | 'transports'> & Partial<NodeConfig>
@@ -45,6 +48,7 @@ export function nodeConfig(facts: NodeFacts): NodeConfig {
     tunnels: true,
     onDemand: true,
     greeters: true,
+    sealer: undefined,
     ...facts,
   }
 }

@@ -25,6 +25,7 @@ import { PacketSwitch } from './packet-switch.ts'
 import { PartSchedule } from './part-schedule.ts'
 import { Requests } from './requests.ts'
 import { hasRole, ON_DEMAND, type RoleBits, SHORTCUT } from './role.ts'
+import { SealedPackets } from './sealed-packets.ts'
 import { ShortcutOverlord } from './shortcut-overlord.ts'
 import { Signals } from './signals.ts'
 import { StatusReporter } from './status-reporter.ts'
@@ -62,6 +63,7 @@ export class NodeParts {
   readonly reporter: StatusReporter
   readonly linkReporter: LinkReporter
   readonly upkeep: Upkeep
+  readonly sealed: SealedPackets
   readonly streams: MessageStreams
   readonly broadcast: Broadcast
   readonly signals: Signals
@@ -106,7 +108,7 @@ export class NodeParts {
       isBest: (connection) => this.upgrader.isHopeless(connection),
     })
     this.packets = new PacketSwitch(core, this.fairShare, {
-      delivered: (packet) => this.intake.onPacket(packet),
+      delivered: (packet, isOwn) => this.intake.onPacket(packet, isOwn),
       used: (connection) => this.keepalive.used(connection),
     })
     this.requests = new Requests(core.config.profile.request, (reason) => core.count(reason))
@@ -134,7 +136,8 @@ export class NodeParts {
     )
     this.reporter = new StatusReporter(core)
     this.linkReporter = new LinkReporter(core)
-    this.streams = new MessageStreams(core, {
+    this.sealed = new SealedPackets(core, (to) => pathTo(core.table, to)?.kind === 'routed')
+    this.streams = new MessageStreams(core, this.sealed, {
       pathTo: (address) => pathTo(core.table, address),
       isRelayed: (address) => {
         const link = firstLink(core.table, address, (far) => this.tunnels.forwarderTo(far))
@@ -166,7 +169,7 @@ export class NodeParts {
       done: (ticket) => core.emit({ type: 'settle', ticket, failure: undefined }),
     })
     this.signals = new Signals(core, (far) => this.tunnelOverlord.namedBy(far))
-    const { fairShare, linker, linkKeeper, keepalive, packets, connector, requests, streams, signals } = this
+    const { fairShare, linker, linkKeeper, keepalive, packets, connector, requests, sealed, streams, signals } = this
     const { tunnels, tunnelOverlord } = this
     this.intake = new FrameIntake(
       core,
@@ -178,6 +181,7 @@ export class NodeParts {
         packets,
         connector,
         requests,
+        sealed,
         streams,
         signals,
         tunnels,

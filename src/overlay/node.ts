@@ -172,6 +172,9 @@ export class Node implements NodeCore {
       case 'signal':
         this.parts.signals.send(input.to, input.data, input.attempt)
         break
+      case 'introduced':
+        this.parts.streams.introduced(input.to)
+        return true
       case 'visibility-changed':
         this.hidden = input.hidden
         this.table.changed()

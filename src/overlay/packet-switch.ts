@@ -18,7 +18,8 @@ type Bringer = { from: Connection; isOwn: boolean }
 const MAX_WRAPPING = 1
 
 export interface PacketSwitchEvents {
-  delivered(packet: Packet): void
+  /** `isOwn`: it comes over the link of the node that it names as its source. */
+  delivered(packet: Packet, isOwn: boolean): void
   /** A packet leaves over this link. */
   used(connection: Connection): void
 }
@@ -76,7 +77,7 @@ export class PacketSwitch {
     const { body, source } = packet
     if (body === 'forward') this.forward(packet, bringer, wrapping)
     else if ((body !== 'request' && body !== 'signal') || this.fairShare.admits(from, body, 1, source, isOwn)) {
-      this.events.delivered(packet)
+      this.events.delivered(packet, isOwn)
     }
   }
 

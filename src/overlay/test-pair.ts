@@ -6,6 +6,7 @@ import type { Address } from './address.ts'
 import type { ChannelId, Effect, Input } from './effects.ts'
 import { endpointOf } from './endpoint.ts'
 import { Node } from './node.ts'
+import type { Sealer } from './sealer.ts'
 import { seededRandom } from './seeded-random.ts'
 
 type Who = 'a' | 'b'
@@ -15,6 +16,8 @@ export type TestPairOptions = {
   instantChannels?: boolean
   /** Whether each says that it can be dialled through the ring. */
   throughRing?: boolean
+  /** Of both. */
+  sealer?: Sealer
 }
 
 /** How often both may be woken in a row: more would be a node that never meets its deadline. */
@@ -43,7 +46,7 @@ export class TestPair {
       const throughRing = options.throughRing ?? false
       const transports = [{ scheme: 'xmpp', kind: 'relay' as const, throughRing }]
       const made = new Node(
-        { address, incarnation, namespace: 'c'.repeat(40), perSide: 2, transports },
+        { address, incarnation, namespace: 'c'.repeat(40), perSide: 2, transports, sealer: options.sealer },
         seededRandom(1),
       )
       made.handle({ type: 'endpoints-changed', endpoints: [endpointOf('xmpp', name)] }, 0)

@@ -16,6 +16,7 @@ describe('what an application says', () => {
   test.each([
     ['a message to the far end itself', DATA],
     ['a message on its way through the ring', packet('data')],
+    ['a sealed message on its way', packet('sealed', new Uint8Array(44))],
     ['a message that somebody else is to put on its way', packet('forward', encodeFrame(packet('data')))],
     ['a message through a tunnel', tunnel(DATA, 'bulk')],
     ['a sealed message through a tunnel', tunnel(PING, 'bulk')],
@@ -32,6 +33,7 @@ describe('what keeps the ring', () => {
     ['a request on its way', packet('request')],
     ['a reply on its way', packet('reply')],
     ['an acknowledgement on its way', packet('ack')],
+    ['a sealed acknowledgement on its way', packet('sealed', new Uint8Array(35))],
     ['a request that somebody else is to put on its way', packet('forward', encodeFrame(packet('request')))],
     ['a probe through a tunnel', tunnel(PING)],
     ['a request through a tunnel', tunnel(packet('request'))],

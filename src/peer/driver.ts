@@ -3,7 +3,16 @@
  * none is left it sleeps until the node's deadline. The page, a Node peer and the simulator run this same loop.
  */
 import type { Address } from '../overlay/address.ts'
-import type { ChannelId, Effect, Input, NodeState, SendFailure, Ticket, TunnelEffect } from '../overlay/effects.ts'
+import type {
+  ChannelId,
+  Effect,
+  Input,
+  IntroductionReason,
+  NodeState,
+  SendFailure,
+  Ticket,
+  TunnelEffect,
+} from '../overlay/effects.ts'
 import { type Endpoint, schemeOf } from '../overlay/endpoint.ts'
 import type { Visibility } from '../overlay/greeters.ts'
 import type { Node } from '../overlay/node.ts'
@@ -21,6 +30,8 @@ export interface DriverEvents {
   state(state: NodeState): void
   /** A signal of another node of the ring. */
   signalled(from: Address, data: Uint8Array): void
+  /** Keys are needed for what goes to this node through others. */
+  introduce?(to: Address, reason: IntroductionReason): void
   /** What has become of a tunnel. */
   tunnelled(effect: TunnelEffect): void
   /** It may be our own network that is gone. */
@@ -203,6 +214,9 @@ export class Driver {
         break
       case 'signalled':
         this.events.signalled(effect.from, effect.data)
+        break
+      case 'introduce':
+        this.events.introduce?.(effect.to, effect.reason)
         break
       case 'tunnel-opened':
       case 'tunnel-arrived':

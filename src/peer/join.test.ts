@@ -5,6 +5,7 @@ import { createXmppService, type XmppService } from '../service/xmpp-service.ts'
 import { memoryStorage } from '../xmpp/memory-storage.ts'
 import { installNodeWebSocket } from '../xmpp/node-websocket.ts'
 import { type JoinOptions, join } from './join.ts'
+import { MAX_BROADCAST_BYTES } from './joined-ring.ts'
 import type { Ring, RingEvents } from './ring.ts'
 
 const text = (data: Uint8Array) => new TextDecoder().decode(data)
@@ -114,6 +115,17 @@ describe('a ring', () => {
     expect((await failureOf(a.send(b.address, new Uint8Array(65_537)))).code).toBe('message-too-large')
   })
 
+  test('carries the largest message to all that it promises, and says how large that is', async () => {
+    const [a, b] = (await ringOf(2, { namespace: 'large-to-all/1' })) as [Ring, Ring]
+    const heard = messagesTo(b)
+    const large = Uint8Array.from({ length: MAX_BROADCAST_BYTES }, (_, index) => index % 251)
+    await a.broadcast(large)
+    await vi.waitFor(() => expect(heard).toEqual([{ from: a.address, data: large, broadcast: true }]))
+    const failure = await failureOf(a.broadcast(new Uint8Array(MAX_BROADCAST_BYTES + 1)))
+    expect(failure.code).toBe('message-too-large')
+    expect(failure.message).toContain(`${MAX_BROADCAST_BYTES} bytes`)
+  })
+
   test('is met only by who knows its secret', async () => {
     const insiders = await ringOf(2, { namespace: 'secret/1', secret: 'sesame' })
     const outsider = await joined({ namespace: 'secret/1', secret: 'guess' })
@@ -193,7 +205,7 @@ describe('tabs of one browser', () => {
     const [first, second] = all as [Ring, Ring]
     const heard = messagesTo(second)
     await first.broadcast(bytes('no server'))
-    expect(heard.map(({ data }) => text(data))).toEqual(['no server'])
+    await vi.waitFor(() => expect(heard.map(({ data }) => text(data))).toEqual(['no server']))
     for (const { kind, candidatePair } of first.peers.values()) {
       expect(kind).toBe('direct')
       expect(candidatePair).toBeUndefined()

@@ -14,12 +14,14 @@ import { SecureTransport } from '../transport/secure-transport.ts'
 import { TunnelTransport } from '../transport/tunnel.ts'
 import type { Rtc } from '../transport/webrtc.ts'
 import { realClock } from '../xmpp/real-clock.ts'
+import { Introductions } from './introductions.ts'
 import { JoinedRing } from './joined-ring.ts'
 import { ownIdentity } from './own-identity.ts'
 import { pageStorage } from './page-storage.ts'
 import { type Parts, tabParts, xmppParts } from './peer-parts.ts'
 import { randomInteger } from './randomness.ts'
 import type { Ring } from './ring.ts'
+import { SignedBroadcasts } from './signed-broadcasts.ts'
 
 export type JoinOptions = {
   /** Name and version of the overlay, such as `chess-club/1`. */
@@ -79,7 +81,7 @@ export type JoinOptions = {
 export async function join(options: JoinOptions): Promise<Ring> {
   const clock = realClock
   const startedMs = clock.now()
-  const { hash, psk, signalKey } = await namespaceKeys(options.namespace, options.secret)
+  const { hash, psk, signalKey, broadcastKey } = await namespaceKeys(options.namespace, options.secret)
   const storage = options.storage ?? pageStorage()
   const { identity, release } = await ownIdentity(storage, hash)
   const { address, keyPair } = identity
@@ -93,11 +95,14 @@ export async function join(options: JoinOptions): Promise<Ring> {
   const dials = parts.flatMap((each) =>
     each.dials.map((dial) => ({ ...dial, transport: new SecureTransport(dial.transport, secured) })),
   )
+  const introductions = new Introductions({ address, ...secured })
+  const broadcasts = new SignedBroadcasts({ identity, namespaceHash: hash, broadcastKey, timeOfDayMs: Date.now })
   const node = new Node(
     {
       address,
       incarnation: randomInteger(),
       namespace: hash,
+      sealer: introductions.sealer,
       greeters: options.greeters ?? true,
       ...(options.neighboursPerSide === undefined ? {} : { perSide: options.neighboursPerSide }),
       transports: dials.map(({ transport: { scheme }, ...facts }) => ({ scheme, ...facts })),
@@ -120,10 +125,13 @@ export async function join(options: JoinOptions): Promise<Ring> {
     dropped: Object.assign(
       Object.fromEntries(transports.map((transport) => [`${transport.scheme} proof`, transport])),
       { tunnel: tunnels },
+      { introduction: introductions, broadcast: broadcasts },
       ...parts.map((each) => each.dropped),
     ),
     linked: (endpoints) => xmpp?.recent.linked(endpoints),
     relayPace: () => xmpp?.relayPace() ?? 0,
+    introductions,
+    broadcasts,
     ringSignalling: xmpp?.ringSignalling,
     invite: async () => xmpp?.invitations?.invite(),
     close: () => {

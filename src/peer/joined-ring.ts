@@ -12,11 +12,15 @@ import type { RingSignalling } from '../signalling/ring-signalling.ts'
 import type { TunnelTransport } from '../transport/tunnel.ts'
 import type { XmppSession } from '../xmpp/session.ts'
 import { Driver } from './driver.ts'
+import type { Introductions } from './introductions.ts'
 import { pageEvents } from './page-events.ts'
 import type { Invitation, Milestones, PeerEvent, PeerInfo, Ring, RingEvents, ServiceState, Snapshot } from './ring.ts'
+import { BROADCAST_OVERHEAD_BYTES, type SignedBroadcasts } from './signed-broadcasts.ts'
 
 /** One data channel message of this size with its headers is within what every browser takes (64 KiB). */
 export const MAX_MESSAGE_BYTES = 65_536
+/** A message to all, which has its sender's signature with it. */
+export const MAX_BROADCAST_BYTES = MAX_MESSAGE_BYTES - BROADCAST_OVERHEAD_BYTES
 
 /** How long the service may take to answer a page that nobody answers, though they were linked directly. A guess. */
 const ISOLATED_TIMEOUT_MS = 1_000
@@ -42,6 +46,10 @@ export type JoinedRingParts = {
   /** How fast messages go that nothing but the XMPP service carries, in bytes per second. */
   relayPace: () => number
   rendezvous: Rendezvous[]
+  /** Makes us and those that we have no link to known to each other. */
+  introductions: Introductions
+  /** Seals and signs what is for all, and checks it. */
+  broadcasts: SignedBroadcasts
   /** Agrees on links through the ring, where there is something to agree on. */
   ringSignalling: RingSignalling | undefined
   dropped: Record<string, { readonly dropped: ReadonlyMap<string, number> }>
@@ -76,13 +84,21 @@ export class JoinedRing implements Ring {
     this.parts = parts
     const { node, clock, session } = parts
     this.driver = new Driver(node, clock, {
-      deliver: (from, data, broadcast) => this.tell('message', { from, data, broadcast }),
+      deliver: (from, data, broadcast) => parts.broadcasts.receive(from, data, broadcast),
       peer: (change, address) => this.onPeer(change, address),
       state: (state) => this.onState(state),
       isolated: () => session?.reconnectNow(ISOLATED_TIMEOUT_MS),
       visibility: (visibility) => this.onVisibility(visibility),
-      signalled: (from, data) => parts.ringSignalling?.receive(from, data),
+      signalled: (from, data) => {
+        if (!parts.introductions.receive(from, data)) parts.ringSignalling?.receive(from, data)
+      },
+      introduce: (to, reason) => parts.introductions.introduce(to, reason),
       tunnelled: (effect) => parts.tunnels.receive(effect),
+    })
+    parts.broadcasts.deliverTo((from, data, broadcast) => this.tell('message', { from, data, broadcast }))
+    parts.introductions.carryBy({
+      signal: (to, data, attempt) => this.driver.signal(to, data, attempt),
+      introduced: (to) => this.driver.give({ type: 'introduced', to }),
     })
     parts.ringSignalling?.carryBy((to, data, attempt) => this.driver.signal(to, data, attempt))
     parts.tunnels.carryBy((input) => this.driver.give(input))
@@ -156,8 +172,8 @@ export class JoinedRing implements Ring {
   }
 
   async broadcast(data: Uint8Array): Promise<void> {
-    this.check(data)
-    const failure = await this.driver.broadcast(data.slice())
+    this.check(data, MAX_BROADCAST_BYTES)
+    const failure = await this.driver.broadcast(this.parts.broadcasts.seal(data))
     if (failure) throw this.errorOf(failure, undefined)
   }
 
@@ -200,14 +216,16 @@ export class JoinedRing implements Ring {
     for (const stop of this.stops) stop()
     this.cancelSignOut()
     this.driver.leave()
+    this.parts.introductions.close()
+    this.parts.broadcasts.close()
     for (const rendezvous of this.parts.rendezvous) rendezvous.stop()
     this.parts.close()
     await this.parts.session?.stop()
   }
 
-  private check(data: Uint8Array): void {
+  private check(data: Uint8Array, maxBytes = MAX_MESSAGE_BYTES): void {
     if (this.gone) throw OvertureError.left()
-    if (data.length > MAX_MESSAGE_BYTES) throw OvertureError.messageTooLarge(data.length, MAX_MESSAGE_BYTES)
+    if (data.length > maxBytes) throw OvertureError.messageTooLarge(data.length, maxBytes)
   }
 
   private onPeer(change: PeerEvent['type'], address: Address): void {

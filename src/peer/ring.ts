@@ -77,7 +77,8 @@ export interface Ring {
    */
   send(to: Address, data: Uint8Array): Promise<void>
   /**
-   * Sends to every node of the ring. Resolves when the nodes that we handed it to have acknowledged. Rejects as `send`
+   * Sends to every node of the ring, at most `MAX_BROADCAST_BYTES`: 64 KiB less what its signature takes. Who hears it can
+   * be sure that it comes from us. Resolves when the nodes that we handed it to have acknowledged. Rejects as `send`
    * does; with `relay-too-slow` as a whole, sent to nobody, when it is too much for those of our own peers that are
    * reached over a relay, counted once for each of them.
    */
