@@ -18,7 +18,7 @@ import { Introductions } from './introductions.ts'
 import { JoinedRing } from './joined-ring.ts'
 import { ownIdentity } from './own-identity.ts'
 import { pageStorage } from './page-storage.ts'
-import { type Parts, tabParts, xmppParts } from './peer-parts.ts'
+import { type Parts, tabParts, xmppParts, xmppSession } from './peer-parts.ts'
 import { randomInteger } from './randomness.ts'
 import type { Ring } from './ring.ts'
 import { SignedBroadcasts } from './signed-broadcasts.ts'
@@ -83,12 +83,19 @@ export async function join(options: JoinOptions): Promise<Ring> {
   const startedMs = clock.now()
   const { hash, psk, signalKey, broadcastKey } = await namespaceKeys(options.namespace, options.secret)
   const storage = options.storage ?? pageStorage()
+  const session = options.xmpp && xmppSession(options.xmpp, hash, clock, storage)
+  // Our keys are made while the service lets us in.
+  const signingIn = session?.start()
+  signingIn?.catch(() => {})
   const { identity, release } = await ownIdentity(storage, hash)
   const { address, keyPair } = identity
   prepareKeyPairs()
   const wantsTabs = options.localTabs ?? typeof document !== 'undefined'
   const tabs = wantsTabs && LocalTabTransport.supported ? tabParts(hash, clock) : undefined
-  const xmpp = options.xmpp && xmppParts(options.xmpp, hash, address, clock, { ...options, storage, signalKey })
+  const xmpp =
+    options.xmpp &&
+    session &&
+    xmppParts(options.xmpp, session, hash, address, clock, { ...options, storage, signalKey })
   const further = options.transports && { dials: options.transports, rendezvous: [], dropped: {}, close: () => {} }
   const parts: Parts[] = [tabs, xmpp, further].filter((each) => each !== undefined)
   const secured = { keyPair, psk, namespaceHash: hash, clock }
@@ -109,7 +116,6 @@ export async function join(options: JoinOptions): Promise<Ring> {
     },
     seededRandom(randomInteger()),
   )
-  const session = xmpp?.session
   const tunnels = new TunnelTransport(address, clock)
   const transports = [...dials.map(({ transport }) => transport), new SecureTransport(tunnels, secured)]
   const ring = new JoinedRing({
@@ -143,7 +149,7 @@ export async function join(options: JoinOptions): Promise<Ring> {
   })
   xmpp?.onServersFound(() => ring.retryLinks())
   try {
-    await session?.start()
+    await signingIn
   } catch (error) {
     if (options.serviceMayBeAway && error instanceof OvertureError && error.retryable) session?.keepTrying()
     else {

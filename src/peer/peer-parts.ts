@@ -51,16 +51,13 @@ export function tabParts(hash: string, clock: Clock): Parts {
   return { dials, rendezvous, dropped: { tab }, close: () => tab.close() }
 }
 
-/** What meets and links those who can be reached through an XMPP service. */
-export function xmppParts(
+export function xmppSession(
   xmpp: NonNullable<JoinOptions['xmpp']>,
   hash: string,
-  address: Address,
   clock: Clock,
-  options: JoinOptions & { storage: Storage; signalKey: Uint8Array },
-): XmppParts {
-  const { storage, signalKey } = options
-  const session = new XmppSession({
+  storage: Storage,
+): XmppSession {
+  return new XmppSession({
     service: xmpp.service,
     ...(xmpp.domain === undefined ? {} : { domain: xmpp.domain }),
     ...(xmpp.jid === undefined ? {} : { jid: xmpp.jid }),
@@ -70,6 +67,18 @@ export function xmppParts(
     random: cryptoRandom,
     clock,
   })
+}
+
+/** What meets and links those who can be reached through an XMPP service. */
+export function xmppParts(
+  xmpp: NonNullable<JoinOptions['xmpp']>,
+  session: XmppSession,
+  hash: string,
+  address: Address,
+  clock: Clock,
+  options: JoinOptions & { storage: Storage; signalKey: Uint8Array },
+): XmppParts {
+  const { storage, signalKey } = options
   const relay = new XmppRelay(session, clock, cryptoRandom)
   const ringSignalling = new RingSignalling(address, clock, cryptoRandom)
   const signalling = new EitherSignalling(ringSignalling, new JingleSignalling(session, clock, cryptoRandom, signalKey))
