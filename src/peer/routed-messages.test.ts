@@ -46,8 +46,9 @@ test('each says something to each, linked or not, and is heard once', async () =
     const others = rings.filter((ring) => ring !== rings[index]).map(({ address }) => address)
     expect([...from].sort()).toEqual(others.sort())
   })
-  const refusals = rings.flatMap((ring) => Object.keys(ring.snapshot().counters).filter((name) => /^sealed/.test(name)))
-  expect(refusals).toEqual([])
+  const counted = rings.flatMap((ring) => Object.keys(ring.snapshot().counters).filter((name) => /^sealed/.test(name)))
+  // What overtakes the last message of an introduction is sent again.
+  expect(counted.filter((name) => name !== 'sealed: no session')).toEqual([])
 })
 
 function pairs(): { from: Ring; to: Ring }[] {
