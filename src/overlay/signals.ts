@@ -13,8 +13,8 @@ import type { Connection } from './connection.ts'
 import type { NodeCore } from './node-core.ts'
 import { routableFrame } from './routable-frame.ts'
 
-/** An offer with a dozen ICE candidates takes about 1 kB; a relay carries it in one stanza. */
-export const MAX_SIGNAL_BYTES = 4_096
+/** An offer with a dozen ICE candidates takes about 1 kB, signed; a relay carries it in two stanzas at most. */
+export const MAX_SIGNAL_BYTES = 4_224
 
 type Way = Connection | 'ring'
 

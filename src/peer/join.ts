@@ -22,6 +22,7 @@ import { type Parts, tabParts, xmppParts, xmppSession } from './peer-parts.ts'
 import { randomInteger } from './randomness.ts'
 import type { Ring } from './ring.ts'
 import { SignedBroadcasts } from './signed-broadcasts.ts'
+import { SignedSignals } from './signed-signals.ts'
 
 export type JoinOptions = {
   /** Name and version of the overlay, such as `chess-club/1`. */
@@ -104,6 +105,7 @@ export async function join(options: JoinOptions): Promise<Ring> {
   )
   const introductions = new Introductions({ address, ...secured })
   const broadcasts = new SignedBroadcasts({ identity, namespaceHash: hash, broadcastKey, timeOfDayMs: Date.now })
+  const signals = new SignedSignals({ identity, namespaceHash: hash })
   const node = new Node(
     {
       address,
@@ -131,18 +133,20 @@ export async function join(options: JoinOptions): Promise<Ring> {
     dropped: Object.assign(
       Object.fromEntries(transports.map((transport) => [`${transport.scheme} proof`, transport])),
       { tunnel: tunnels },
-      { introduction: introductions, broadcast: broadcasts },
+      { introduction: introductions, broadcast: broadcasts, signal: signals },
       ...parts.map((each) => each.dropped),
     ),
     linked: (endpoints) => xmpp?.recent.linked(endpoints),
     relayPace: () => xmpp?.relayPace() ?? 0,
     introductions,
     broadcasts,
+    signals,
     ringSignalling: xmpp?.ringSignalling,
     invite: async () => xmpp?.invitations?.invite(),
     close: () => {
       // What tunnels say last goes over the others.
       tunnels.close()
+      signals.close()
       for (const each of parts) each.close()
       release()
     },

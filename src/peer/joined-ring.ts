@@ -16,6 +16,7 @@ import type { Introductions } from './introductions.ts'
 import { pageEvents } from './page-events.ts'
 import type { Invitation, Milestones, PeerEvent, PeerInfo, Ring, RingEvents, ServiceState, Snapshot } from './ring.ts'
 import { BROADCAST_OVERHEAD_BYTES, type SignedBroadcasts } from './signed-broadcasts.ts'
+import type { SignedSignals } from './signed-signals.ts'
 
 /** One data channel message of this size with its headers is within what every browser takes (64 KiB). */
 export const MAX_MESSAGE_BYTES = 65_536
@@ -52,6 +53,7 @@ export type JoinedRingParts = {
   broadcasts: SignedBroadcasts
   /** Agrees on links through the ring, where there is something to agree on. */
   ringSignalling: RingSignalling | undefined
+  signals: SignedSignals
   dropped: Record<string, { readonly dropped: ReadonlyMap<string, number> }>
   /** Told of each link that stands, with the endpoints that the peer has named. */
   linked: (endpoints: readonly Endpoint[]) => void
@@ -90,7 +92,7 @@ export class JoinedRing implements Ring {
       isolated: () => session?.reconnectNow(ISOLATED_TIMEOUT_MS),
       visibility: (visibility) => this.onVisibility(visibility),
       signalled: (from, data) => {
-        if (!parts.introductions.receive(from, data)) parts.ringSignalling?.receive(from, data)
+        if (!parts.introductions.receive(from, data)) parts.signals.receive(from, data)
       },
       introduce: (to, reason) => parts.introductions.introduce(to, reason),
       tunnelled: (effect) => parts.tunnels.receive(effect),
@@ -100,7 +102,11 @@ export class JoinedRing implements Ring {
       signal: (to, data, attempt) => this.driver.signal(to, data, attempt),
       introduced: (to) => this.driver.give({ type: 'introduced', to }),
     })
-    parts.ringSignalling?.carryBy((to, data, attempt) => this.driver.signal(to, data, attempt))
+    parts.signals.carryBy({
+      send: (to, data, attempt) => this.driver.signal(to, data, attempt),
+      receive: (from, data) => parts.ringSignalling?.receive(from, data),
+    })
+    parts.ringSignalling?.carryBy((to, data, attempt) => parts.signals.send(to, data, attempt))
     parts.tunnels.carryBy((input) => this.driver.give(input))
     for (const transport of parts.transports) this.driver.addTransport(transport)
     // Our endpoints must stand before the first candidate appears, so this listens before rendezvous does.

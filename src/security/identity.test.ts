@@ -25,6 +25,11 @@ describe('an identity', () => {
     expect(signerOf(signingKey)).toBe(address)
   })
 
+  test('signs alike, soon or at once', async () => {
+    const { sign, signSoon } = await identityOf(seedOf(1))
+    expect(await signSoon(HELLO)).toEqual(sign(HELLO))
+  })
+
   test('has not signed what was changed, nor what another has', async () => {
     const [one, two] = [await identityOf(seedOf(1)), await identityOf(seedOf(2))]
     expect(isSignedBy(one.signingKey, one.sign(HELLO), utf8ToBytes('hallo'))).toBe(false)

@@ -9,6 +9,7 @@ import { ed25519 } from '@noble/curves/ed25519.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { type Address, nodeAddress } from '../overlay/address.ts'
 import { type KeyPair, keyPairOf, PUBLIC_KEY_BYTES } from './key-pair.ts'
+import { type Signer, signerOfSeed } from './signer.ts'
 
 export const SEED_BYTES = 32
 export const SIGNATURE_BYTES = 64
@@ -20,6 +21,8 @@ export type Identity = {
   /** 32 bytes; who has them can check what we have signed, and that it is ours. */
   readonly signingKey: Uint8Array
   sign(message: Uint8Array): Uint8Array
+  /** The same, later and for less. */
+  signSoon: Signer
 }
 
 /** Of 32 random bytes that nobody else may ever know. */
@@ -35,6 +38,7 @@ export async function identityOf(seed: Uint8Array): Promise<Identity> {
       return signingKey
     },
     sign: (message) => ed25519.sign(message, seed),
+    signSoon: signerOfSeed(seed),
   }
 }
 
