@@ -12,6 +12,9 @@ test.beforeAll(async () => {
   federation = await startFederation()
 })
 
+// Domains of federated servers are addresses here, each its own, and a policy can name no range of them.
+test.use({ bypassCSP: true })
+
 test.afterAll(() => federation?.stop())
 
 test('a newcomer with an account elsewhere follows the link, and they become contacts and talk directly', async ({
