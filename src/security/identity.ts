@@ -9,7 +9,7 @@ import { ed25519 } from '@noble/curves/ed25519.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { type Address, nodeAddress } from '../overlay/address.ts'
 import { type KeyPair, keyPairOf, PUBLIC_KEY_BYTES } from './key-pair.ts'
-import { type Signer, signerOfSeed } from './signer.ts'
+import { type Signer, signerOfSeed, signingKeyOfSeed } from './signer.ts'
 
 export const SEED_BYTES = 32
 export const SIGNATURE_BYTES = 64
@@ -27,16 +27,14 @@ export type Identity = {
 
 /** Of 32 random bytes that nobody else may ever know. */
 export async function identityOf(seed: Uint8Array): Promise<Identity> {
-  let signingKey: Uint8Array | undefined
-  const keyPair = await keyPairOf(ed25519.utils.toMontgomerySecret(seed))
+  const [keyPair, signingKey] = await Promise.all([
+    keyPairOf(ed25519.utils.toMontgomerySecret(seed)),
+    signingKeyOfSeed(seed),
+  ])
   return {
     address: addressOf(keyPair.publicKey),
     keyPair,
-    // Not before it is needed: this is slow in a page that has just been opened.
-    get signingKey() {
-      signingKey ??= ed25519.getPublicKey(seed)
-      return signingKey
-    },
+    signingKey,
     sign: (message) => ed25519.sign(message, seed),
     signSoon: signerOfSeed(seed),
   }

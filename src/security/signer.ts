@@ -19,11 +19,19 @@ export function signerOfSeed(seed: Uint8Array): Signer {
   }
 }
 
+/** The 32 bytes with which others check. In a page that has just been opened, noble takes some tens of milliseconds. */
+export async function signingKeyOfSeed(seed: Uint8Array): Promise<Uint8Array> {
+  const key = await nativeKeyOf(seed, true)
+  if (!key) return ed25519.getPublicKey(seed)
+  const { x = '' } = await crypto.subtle.exportKey('jwk', key)
+  return Uint8Array.from(atob(x.replaceAll('-', '+').replaceAll('_', '/')), (char) => char.charCodeAt(0))
+}
+
 /** Undefined where WebCrypto does not know the curve, or is not to be had. */
-async function nativeKeyOf(seed: Uint8Array): Promise<CryptoKey | undefined> {
+async function nativeKeyOf(seed: Uint8Array, extractable = false): Promise<CryptoKey | undefined> {
   const pkcs8 = concatBytes(PKCS8_HEAD, seed) as Uint8Array<ArrayBuffer>
   try {
-    return await crypto.subtle.importKey('pkcs8', pkcs8, ALGORITHM, false, ['sign'])
+    return await crypto.subtle.importKey('pkcs8', pkcs8, ALGORITHM, extractable, ['sign'])
   } catch {
     return undefined
   }
