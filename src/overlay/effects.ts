@@ -84,8 +84,8 @@ export type Effect =
   | { type: 'settle'; ticket: Ticket; failure: SendFailure | undefined }
   /** Who says so itself; undefined when nobody has answered, or there is too much to ask already. */
   | { type: 'found'; ticket: Ticket; address: Address | undefined }
-  /** A node of the ring has sent us a signal; the bytes may be kept. */
-  | { type: 'signalled'; from: Address; data: Uint8Array }
+  /** A node of the ring has sent us a signal; the bytes may be kept. `isOwn`: over that node's own link. */
+  | { type: 'signalled'; from: Address; data: Uint8Array; isOwn: boolean }
   /**
    * Keys are needed for what goes to this node through others, or it has used some that we do not know. While there are
    * none, this is asked again from time to time.

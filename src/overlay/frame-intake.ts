@@ -132,7 +132,7 @@ export class FrameIntake {
         return
       }
       case 'signal':
-        this.parts.signals.received(source, payload)
+        this.parts.signals.received(source, payload, isOwn)
         return
       case 'forward':
       case 'sealed':

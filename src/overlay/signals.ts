@@ -50,9 +50,10 @@ export class Signals {
     if (!isSent) core.count('signal: nowhere to send it')
   }
 
-  received(from: Address, data: Uint8Array): void {
+  /** `isOwn`: it has come over the sender's own link. */
+  received(from: Address, data: Uint8Array, isOwn: boolean): void {
     if (data.length > MAX_SIGNAL_BYTES) this.core.count('signal: too large')
-    else this.core.emit({ type: 'signalled', from, data })
+    else this.core.emit({ type: 'signalled', from, data, isOwn })
   }
 
   private waysTo(to: Address): Way[] {

@@ -28,8 +28,8 @@ export interface DriverEvents {
   deliver(from: Address, data: Uint8Array, broadcast: boolean): void
   peer(change: 'joined' | 'changed' | 'left' | 'unlinked', address: Address): void
   state(state: NodeState): void
-  /** A signal of another node of the ring. */
-  signalled(from: Address, data: Uint8Array): void
+  /** A signal of another node of the ring. `isOwn`: over that node's own link. */
+  signalled(from: Address, data: Uint8Array, isOwn: boolean): void
   /** Keys are needed for what goes to this node through others. */
   introduce?(to: Address, reason: IntroductionReason): void
   /** What has become of a tunnel. */
@@ -213,7 +213,7 @@ export class Driver {
         this.finds.delete(effect.ticket)
         break
       case 'signalled':
-        this.events.signalled(effect.from, effect.data)
+        this.events.signalled(effect.from, effect.data, effect.isOwn)
         break
       case 'introduce':
         this.events.introduce?.(effect.to, effect.reason)

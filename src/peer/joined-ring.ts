@@ -91,8 +91,8 @@ export class JoinedRing implements Ring {
       state: (state) => this.onState(state),
       isolated: () => session?.reconnectNow(ISOLATED_TIMEOUT_MS),
       visibility: (visibility) => this.onVisibility(visibility),
-      signalled: (from, data) => {
-        if (!parts.introductions.receive(from, data)) parts.signals.receive(from, data)
+      signalled: (from, data, isOwn) => {
+        if (!parts.introductions.receive(from, data)) parts.signals.receive(from, data, isOwn)
       },
       introduce: (to, reason) => parts.introductions.introduce(to, reason),
       tunnelled: (effect) => parts.tunnels.receive(effect),
@@ -106,7 +106,7 @@ export class JoinedRing implements Ring {
       send: (to, data, attempt) => this.driver.signal(to, data, attempt),
       receive: (from, data) => parts.ringSignalling?.receive(from, data),
     })
-    parts.ringSignalling?.carryBy((to, data, attempt) => parts.signals.send(to, data, attempt))
+    parts.ringSignalling?.carryBy((to, data, attempt) => parts.signals.send(to, data, attempt, this.hasLinkTo(to)))
     parts.tunnels.carryBy((input) => this.driver.give(input))
     for (const transport of parts.transports) this.driver.addTransport(transport)
     // Our endpoints must stand before the first candidate appears, so this listens before rendezvous does.
@@ -267,6 +267,12 @@ export class JoinedRing implements Ring {
     const { clock, rendezvous } = this.parts
     if (this.isIndependent && !rendezvous.some(({ isSeen }) => isSeen)) void session.stop()
     else this.cancelSignOut = clock.wakeAt(clock.now() + SIGN_OUT_LOOK_MS, () => this.signOutWhenUnneeded(session))
+  }
+
+  /** Then a signal goes over it, the first time that it is said. */
+  private hasLinkTo(address: Address): boolean {
+    const connection = this.parts.node.table.get(address)
+    return connection?.active !== undefined && !connection.suspected
   }
 
   /** Whether each link has something better than the service's relay. */

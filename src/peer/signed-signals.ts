@@ -3,6 +3,7 @@
  * signal is believed only with its sender's signature, by the key that its address follows from.
  *
  *   mark 0xe8, signing key 32 bytes, signature 64 bytes, signal          signed: namespace, both addresses, signal
+ *   mark 0xe9, signal                                                    over the sender's own link, which has proved it
  *
  * Signals are numbered and acknowledged by those who make them, so these need not keep their order, and may be lost.
  */
@@ -13,6 +14,7 @@ import { PUBLIC_KEY_BYTES } from '../security/key-pair.ts'
 import { type SignatureCheck, signatureCheckOf } from '../security/signature-check.ts'
 
 const MARK = 0xe8
+const OWN_MARK = 0xe9
 const KEY_OFFSET = 1
 const SIGNATURE_OFFSET = KEY_OFFSET + PUBLIC_KEY_BYTES
 const SIGNAL_OFFSET = SIGNATURE_OFFSET + SIGNATURE_BYTES
@@ -51,7 +53,12 @@ export class SignedSignals {
     this.events = undefined
   }
 
-  send(to: Address, signal: Uint8Array, attempt: number): void {
+  /** `hasLink`: whether there is a link to that node. What is said again takes another way. */
+  send(to: Address, signal: Uint8Array, attempt: number, hasLink: boolean): void {
+    if (hasLink && attempt === 0) {
+      this.events?.send(to, concatBytes(Uint8Array.of(OWN_MARK), signal), attempt)
+      return
+    }
     if (this.isTooMuch) return
     const { identity } = this.facts
     const kept = signal.slice()
@@ -60,7 +67,12 @@ export class SignedSignals {
     })
   }
 
-  receive(from: Address, signed: Uint8Array): void {
+  /** `isOwn`: whether it has come over the sender's own link. */
+  receive(from: Address, signed: Uint8Array, isOwn: boolean): void {
+    if (isOwn && signed[0] === OWN_MARK) {
+      this.events?.receive(from, signed.slice(1))
+      return
+    }
     if (signed[0] !== MARK || signed.length < SIGNAL_OFFSET) {
       this.drop('unsigned')
       return
