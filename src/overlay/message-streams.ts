@@ -326,7 +326,9 @@ export class MessageStreams {
   }
 
   private failAtMs(to: Address): number {
-    const isRelay = this.events.pathTo(to)?.kind === 'relay'
+    const kind = this.events.pathTo(to)?.kind
+    // By way of others over relays it takes as long, and longer.
+    const isRelay = kind === 'relay' || (kind === 'routed' && this.events.isRelayed(to))
     return this.core.nowMs + (isRelay ? SEND_TIMEOUT_RELAY_MS : SEND_TIMEOUT_MS)
   }
 
