@@ -8,7 +8,7 @@ import { Node } from './node.ts'
 import { NO_ROLES } from './role.ts'
 import { seededRandom } from './seeded-random.ts'
 import { TestPair } from './test-pair.ts'
-import { decodeFrame, encodeFrame, type Frame, type Refusal, WIRE_VERSION } from './wire.ts'
+import { decodeFrame, encodeFrame, type Frame, REFUSALS, WIRE_VERSION } from './wire.ts'
 
 const NAMESPACE = 'c'.repeat(40)
 const low = nodeAddress(new Uint8Array(20).fill(16))
@@ -68,15 +68,7 @@ function expectNothingLeaked(pair: TestPair, channels: number): void {
 }
 
 describe('a node that dials', () => {
-  for (const code of [
-    'wrong-version',
-    'wrong-namespace',
-    'wrong-target',
-    'self',
-    'leaving',
-    'full',
-    'forged-address',
-  ] as Refusal[]) {
+  for (const code of REFUSALS) {
     test(`and is refused as ${code} closes, counts, and does not dial there again at once`, () => {
       const { node, channel, attempt } = starting()
       const effects = give(node, channel, { type: 'refuse', attempt, code })

@@ -22,6 +22,7 @@ import {
   MAX_ADDRESSES,
   MAX_ENDPOINTS,
   MAX_NEIGHBOURS,
+  REFUSALS,
 } from './wire.ts'
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
@@ -78,15 +79,7 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({
     type: typed('refuse'),
     attempt: u32,
-    code: fc.constantFrom(
-      'wrong-version',
-      'wrong-namespace',
-      'wrong-target',
-      'self',
-      'leaving',
-      'full',
-      'forged-address',
-    ),
+    code: fc.constantFrom(...REFUSALS),
   }),
   fc.record({ type: typed('status'), status }),
   fc.record({ type: typed('ping'), nonce: u32 }),

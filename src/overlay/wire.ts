@@ -91,7 +91,7 @@ export const WIRE_VERSION = 0
 /** A type byte, four bytes of header and two addresses. */
 export const PACKET_HEADER_BYTES = 45
 
-const REFUSALS = [
+export const REFUSALS = [
   'wrong-version',
   'wrong-namespace',
   'wrong-target',

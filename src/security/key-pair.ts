@@ -3,12 +3,10 @@
  * fast; else by noble.
  */
 import { x25519 } from '@noble/curves/ed25519.js'
-import { concatBytes } from '@noble/hashes/utils.js'
+import { nativePrivateKey, nativePublicKey } from './native-key.ts'
 
 export const PUBLIC_KEY_BYTES = 32
 const ALGORITHM = { name: 'X25519' }
-/** RFC 8410 §7: what precedes the 32 bytes of a private key of this curve. */
-const PKCS8_HEAD = Uint8Array.from([0x30, 46, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 4, 34, 4, 32])
 
 /** More would be made while nobody waits for them than a burst of handshakes takes. A guess. */
 const SPARE_PAIRS = 8
@@ -60,12 +58,8 @@ export async function generateKeyPair(): Promise<KeyPair> {
 /** Of 32 secret bytes. */
 export async function keyPairOf(secretKey: Uint8Array): Promise<KeyPair> {
   if (!(await isNative())) return nobleKeyPair(secretKey)
-  const pkcs8 = concatBytes(PKCS8_HEAD, secretKey) as Uint8Array<ArrayBuffer>
-  const privateKey = await crypto.subtle.importKey('pkcs8', pkcs8, ALGORITHM, true, ['deriveBits'])
-  // In a page that has just been opened, noble would take some tens of milliseconds for the public key.
-  const { x = '' } = await crypto.subtle.exportKey('jwk', privateKey)
-  const publicKey = Uint8Array.from(atob(x.replaceAll('-', '+').replaceAll('_', '/')), (char) => char.charCodeAt(0))
-  return nativeKeyPair(privateKey, publicKey)
+  const privateKey = await nativePrivateKey('X25519', secretKey, 'deriveBits', true)
+  return nativeKeyPair(privateKey, await nativePublicKey(privateKey))
 }
 
 export function nobleKeyPair(secretKey: Uint8Array): KeyPair {

@@ -14,7 +14,6 @@ import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js'
 import { CipherState, KEY_BYTES, TAG_BYTES } from './cipher-state.ts'
 import { ephemeralKeyPair, type KeyPair, PUBLIC_KEY_BYTES, type RemoteKey } from './key-pair.ts'
 
-/** 32 bytes, so it is its own hash (§5.2). */
 const PROTOCOL = utf8ToBytes('Noise_XXpsk3_25519_ChaChaPoly_SHA256')
 const NOTHING = new Uint8Array()
 const SEALED_KEY_BYTES = PUBLIC_KEY_BYTES + TAG_BYTES
@@ -61,10 +60,7 @@ class SymmetricState {
   private cipher: CipherState | undefined
 
   constructor(prologue: Uint8Array) {
-    this.hash =
-      PROTOCOL.length > KEY_BYTES
-        ? sha256(PROTOCOL)
-        : concatBytes(PROTOCOL, new Uint8Array(KEY_BYTES - PROTOCOL.length))
+    this.hash = sha256(PROTOCOL)
     this.chainingKey = this.hash
     this.mixHash(prologue)
   }

@@ -17,13 +17,7 @@ import type { CandidatePair, Channel, ChannelEvents, ChannelKind } from '../port
 import { FrameOpener, FrameSealer } from '../security/frame-seal.ts'
 import { addressOf } from '../security/identity.ts'
 import type { KeyPair } from '../security/key-pair.ts'
-import {
-  NoiseError,
-  type NoiseFault,
-  NoiseInitiator,
-  NoiseResponder,
-  type NoiseResult,
-} from '../security/noise-handshake.ts'
+import { NoiseError, NoiseInitiator, NoiseResponder, type NoiseResult } from '../security/noise-handshake.ts'
 
 const VERSION = 1
 const FIRST = 0xf0
@@ -245,13 +239,9 @@ export class SecureChannel implements Channel {
       (error) => {
         this.stepping = false
         if (!(error instanceof NoiseError)) throw error
-        if (this.state.name !== 'closed') this.refuseProof(error.fault)
+        if (this.state.name !== 'closed') this.refuse(error.fault)
       },
     )
-  }
-
-  private refuseProof(fault: NoiseFault): void {
-    this.refuse(fault)
   }
 
   private open({ remote, sending, receiving }: NoiseResult): void {
