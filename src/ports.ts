@@ -2,8 +2,8 @@
  * Every seam of the house on one page. The rooms below the composition root (transport, rendezvous, signalling,
  * reflection, xmpp) meet each other only through these interfaces; `peer/` joins them.
  */
-import type { Address } from './overlay/address.ts'
 import type { ChannelKind } from './overlay/channel-kind.ts'
+import type { Proof } from './overlay/effects.ts'
 import type { Endpoint } from './overlay/endpoint.ts'
 import type { Visibility } from './overlay/greeters.ts'
 import type { Element } from './xmpp/stanza.ts'
@@ -38,7 +38,7 @@ export interface Storage {
 // ---------------------------------------------------------------------------------------------- transport
 
 export { CHANNEL_KINDS } from './overlay/channel-kind.ts'
-export type { ChannelKind, Visibility }
+export type { ChannelKind, Proof, Visibility }
 
 /** The largest frame that a channel must carry whole: 64 KiB of payload and its headers. */
 export const MAX_FRAME_BYTES = 66_048
@@ -70,8 +70,8 @@ export interface Channel {
    * it is open.
    */
   readonly binding?: Uint8Array | undefined
-  /** Who is at the far end, where it has been proved. */
-  readonly proved?: Address | undefined
+  /** Where who is at the far end has been proved; known when it is open. */
+  readonly proved?: Proof | undefined
   /** Must be called once, in the same turn in which the channel was got. No event precedes it. */
   bind(events: ChannelEvents): void
   /**

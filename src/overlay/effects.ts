@@ -41,6 +41,14 @@ export type TunnelEffect =
   /** By the far end, or for want of a forwarder; nothing is told of it after this. */
   | { type: 'tunnel-closed'; tunnel: TunnelId; reason: string }
 
+/** What the handshake of a channel has shown of its far end. */
+export type Proof = {
+  /** Who it is, whatever it claims. */
+  address: Address
+  /** The `accept` that went with the proof: of the end that was dialled. */
+  accept: Uint8Array
+}
+
 export type Input =
   | { type: 'wake' }
   /** Rendezvous saw somebody; `elder` was there before us, a `greeter` shows itself on behalf of many. */
@@ -48,9 +56,9 @@ export type Input =
   | { type: 'candidate-vanished'; endpoint: Endpoint }
   /** Where others can dial us from now on. */
   | { type: 'endpoints-changed'; endpoints: Endpoint[] }
-  /** `proved`: who is at the far end, where the channel has made sure of it. */
-  | { type: 'channel-arrived'; channel: ChannelId; endpoint: Endpoint; kind: ChannelKind; proved?: Address | undefined }
-  | { type: 'channel-opened'; channel: ChannelId; kind: ChannelKind; proved?: Address | undefined }
+  /** `proved`: where the channel has made sure of who is there. */
+  | { type: 'channel-arrived'; channel: ChannelId; endpoint: Endpoint; kind: ChannelKind; proved?: Proof | undefined }
+  | { type: 'channel-opened'; channel: ChannelId; kind: ChannelKind; proved?: Proof | undefined }
   /** The same channel takes another path. */
   | { type: 'channel-rerouted'; channel: ChannelId; kind: ChannelKind }
   | { type: 'channel-congested'; channel: ChannelId }

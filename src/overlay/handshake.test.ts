@@ -2,10 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Address, nodeAddress } from './address.ts'
 import { MAX_CONNECTIONS } from './connection-table.ts'
-import type { ChannelId, Effect } from './effects.ts'
-import { endpointOf } from './endpoint.ts'
+import type { ChannelId, Effect, Proof } from './effects.ts'
+import { type Endpoint, endpointOf } from './endpoint.ts'
 import { Node } from './node.ts'
-import { NO_ROLES } from './role.ts'
+import { NEAR, NO_ROLES, withRole } from './role.ts'
 import { seededRandom } from './seeded-random.ts'
 import { TestPair } from './test-pair.ts'
 import { decodeFrame, encodeFrame, type Frame, REFUSALS, WIRE_VERSION } from './wire.ts'
@@ -19,7 +19,10 @@ const there = endpointOf('xmpp', 'there')
 const TIMED_OUT_MS = 40_000
 
 function makeNode(): Node {
-  const transports = [{ scheme: 'xmpp', kind: 'relay' as const }]
+  const transports = [
+    { scheme: 'xmpp', kind: 'relay' as const },
+    { scheme: 'webrtc', kind: 'direct' as const },
+  ]
   const node = new Node({ address: low, incarnation: 1, namespace: NAMESPACE, transports }, seededRandom(1))
   node.handle({ type: 'endpoints-changed', endpoints: [endpointOf('xmpp', 'here')] }, 0)
   return node
@@ -38,6 +41,9 @@ function starting(): { node: Node; channel: ChannelId; attempt: number } {
 function framesIn(effects: readonly Effect[]): (Frame | undefined)[] {
   return effects.flatMap((effect) => (effect.type === 'transmit' ? [decodeFrame(effect.bytes)] : []))
 }
+
+const dialIn = (effects: readonly Effect[], endpoint: Endpoint) =>
+  effects.find((effect) => effect.type === 'dial' && effect.endpoint === endpoint) as { channel: ChannelId } | undefined
 
 const give = (node: Node, channel: ChannelId, frame: Frame, nowMs = 2) =>
   node.handle({ type: 'frame', channel, bytes: encodeFrame(frame) }, nowMs)
@@ -222,28 +228,69 @@ function stepsOf(pair: TestPair): number {
 
 describe('on a channel that has proved who is there', () => {
   const other = nodeAddress(new Uint8Array(20).fill(77))
-  const arrived = (proved: Address) => {
+  const proof = (address: Address, said: Frame = accept(0, address)) => ({ address, accept: encodeFrame(said) })
+  const arrived = (address: Address) => {
     const node = makeNode()
+    const proved = proof(address)
     node.handle({ type: 'channel-arrived', channel: -1, endpoint: there, kind: 'relay', proved }, 0)
     return node
   }
-
-  test('whoever dialled is linked by its first frame, and says nothing more', () => {
-    const node = arrived(high)
-    expect(framesIn(give(node, -1, start(high)))[0]?.type).toBe('accept')
-    expect(node.table.get(high)).toBeDefined()
-  })
-
-  test('we are linked by the answer, and say nothing more', () => {
+  const opened = (proved: Proof) => {
     const node = makeNode()
     const [dial] = node.handle({ type: 'candidate-appeared', endpoint: there, elder: true }, 0)
     if (dial?.type !== 'dial') throw new Error('nobody was dialled')
     const { channel } = dial
-    const [said] = framesIn(node.handle({ type: 'channel-opened', channel, kind: 'relay', proved: high }, 1))
-    if (said?.type !== 'start') throw new Error('nothing was said')
-    const then = framesIn(give(node, channel, accept(said.attempt)))
+    return { node, channel, effects: node.handle({ type: 'channel-opened', channel, kind: 'relay', proved }, 1) }
+  }
+
+  test('whoever dialled is linked by its first frame, and has been told who we are with the proof', () => {
+    const node = arrived(high)
+    const said = framesIn(give(node, -1, start(high)))
     expect(node.table.get(high)).toBeDefined()
-    expect(then.some((frame) => frame?.type === 'confirm')).toBe(false)
+    expect(said.map((frame) => frame?.type)).not.toContain('accept')
+    expect(decodeFrame(node.acceptance())).toMatchObject({ type: 'accept', from: low, endpoints: node.endpoints })
+  })
+
+  test('we are linked at once, and say who we are', () => {
+    const { node, effects } = opened(proof(high))
+    expect(framesIn(effects)[0]).toMatchObject({ type: 'start', from: low })
+    expect(node.table.get(high)).toMatchObject({ endpoints: [there], incarnation: 7 })
+  })
+
+  test.each([
+    ['as another', proof(other, accept(0, high)), 'forged-address'],
+    ['as ourselves', proof(low), 'self'],
+    ['by anything but an accept', proof(high, start(high)), 'no accept'],
+    ['by what is no frame', { address: high, accept: new Uint8Array(0) }, 'no accept'],
+  ])('nobody whom we dialled is linked %s', (_, proved, reason) => {
+    const { node, channel, effects } = opened(proved)
+    expect(effects).toContainEqual({ type: 'close', channel, reason })
+    expect(framesIn(effects)).toEqual([])
+    expect([...node.table.all()]).toEqual([])
+    expect(node.counters.get(`link failed: ${reason}`)).toBe(1)
+  })
+
+  test('a better channel to the same node takes nothing back of what its status has said', () => {
+    const better = endpointOf('webrtc', 'there')
+    const { node, channel, effects } = opened(proof(high, { ...accept(0), endpoints: [there, better] } as Frame))
+    const status = { ...STATUS, roles: withRole(NO_ROLES, NEAR), neighbours: [other] }
+    give(node, channel, { type: 'status', status })
+    for (let wakes = 0; wakes < 20 && !dialIn(effects, better); wakes++) {
+      effects.push(...node.handle({ type: 'wake' }, node.deadlineMs as number))
+    }
+    const dialled = dialIn(effects, better)?.channel as ChannelId
+    node.handle({ type: 'channel-opened', channel: dialled, kind: 'direct', proved: proof(high) }, node.nowMs)
+    expect(node.table.get(high)?.active?.id).toBe(dialled)
+    expect(node.table.get(high)?.status).toEqual(status)
+  })
+
+  test('who was dialled by it says what it is to the two of them', () => {
+    const node = arrived(high)
+    const effects = give(node, -1, start(high))
+    for (let wakes = 0; wakes < 20 && !framesIn(effects).some((frame) => frame?.type === 'status'); wakes++) {
+      effects.push(...node.handle({ type: 'wake' }, node.deadlineMs as number))
+    }
+    expect(framesIn(effects)).toContainEqual({ type: 'status', status: node.statusFor(high) })
   })
 
   test('nobody is linked as another', () => {

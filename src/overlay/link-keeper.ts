@@ -32,7 +32,7 @@ export type Loss = 'left' | 'unlinked'
 export interface LinkKeeperEvents {
   joined(connection: Connection): void
   /** One more channel to it stands; so much was told of us with it. */
-  linked(connection: Connection, told: Status): void
+  linked(connection: Connection, told: Status | undefined): void
   /** The connection's traffic goes over another channel than before. */
   rerouted(connection: Connection): void
   lost(connection: Connection, loss: Loss): void
@@ -77,7 +77,7 @@ export class LinkKeeper {
     const isNew = connection === undefined
     connection ??= this.addConnection(link)
     if (!isNew) table.setEndpoints(connection, link.endpoints)
-    connection.status = link.status
+    if (isNew || !link.isForAnybody) connection.status = link.status
     table.setRoles(connection, withRole(connection.roles, link.role))
     const before = connection.active
     const { channel: id, kind, endpoint, ours, attempt } = link

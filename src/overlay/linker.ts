@@ -6,22 +6,33 @@
  *                     +--- closed, refuse, deadline ---> failed
  *
  *   it arrived:   awaiting-start --start / accept--> awaiting-confirm --confirm--> linked
- *                     |   |                              |
- *                     |   +--- the same, on a channel that proves who is there ---> linked
- *                     +------ bad start, closed, deadline ---> failed
+ *                     |                              |
+ *                     +--- bad start, closed, deadline
+ *
+ *   on a channel that proves who is there, and brings the accept with the proof:
+ *                 dialling --opened / start--> linked          awaiting-start --start--> linked
  *
  * The far end counts as linked only when it has shown that it heard us: the dialler by `accept`, the other by
- * `confirm`. Where the channel has proved who is there the dialler has heard us already, and says no `confirm`. Two nodes
- * that dial each other at once may both get there; Connection.attach decides which channel stays.
+ * `confirm`, or by the proof. Two nodes that dial each other at once may both get there; Connection.attach decides which
+ * channel stays.
  */
 import type { Address } from './address.ts'
 import type { ChannelKind } from './channel-kind.ts'
-import type { ChannelId } from './effects.ts'
+import type { ChannelId, Proof } from './effects.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { NodeCore } from './node-core.ts'
 import { LEAF, NO_ROLES, type RoleBits, withRole } from './role.ts'
 import { Soonest } from './soonest.ts'
-import { type Accept, type Frame, type Refusal, type Start, type Status, WIRE_VERSION } from './wire.ts'
+import {
+  type Accept,
+  decodeFrame,
+  encodeFrame,
+  type Frame,
+  type Refusal,
+  type Start,
+  type Status,
+  WIRE_VERSION,
+} from './wire.ts'
 
 /** A slow relay needs seconds for a round trip; ICE gives up after 15 s (measured: simple-peer in Chromium). */
 const DIAL_TIMEOUT_MS = 20_000
@@ -46,8 +57,8 @@ type Attempt = {
   number: number
   /** What the handshake has told the far end of us. */
   told: Status | undefined
-  /** Who is there, where the channel has made sure of it: whatever the far end claims. */
-  proved: Address | undefined
+  /** Where the channel has made sure of who is there. */
+  proved: Proof | undefined
   state: AttemptState
 }
 
@@ -61,8 +72,10 @@ export type Linked = {
   incarnation: number
   endpoints: Endpoint[]
   status: Status
-  /** What the handshake has told the far end of us. */
-  told: Status
+  /** The status was for whoever would dial: it says nothing of the two of us. */
+  isForAnybody: boolean
+  /** What the handshake has told the far end of us; undefined where that was for anybody. */
+  told: Status | undefined
   /** The role that we dialled for. */
   role: RoleBits
 }
@@ -115,19 +128,35 @@ export class Linker {
     this.core.emit({ type: 'dial', channel, endpoint })
   }
 
-  handleOpened(channel: ChannelId, kind: ChannelKind, proved?: Address): void {
+  /** What we say to whoever dials a channel that proves who it is; it goes with our proof. */
+  acceptance(): Uint8Array {
+    const { config } = this.core
+    return encodeFrame(this.acceptFor(0, this.core.statusFor(config.address)))
+  }
+
+  handleOpened(channel: ChannelId, kind: ChannelKind, proved?: Proof): void {
     const attempt = this.attempts.get(channel)
     if (attempt?.state.name !== 'dialling') return
-    attempt.proved = proved
-    if (attempt.to && proved && proved !== attempt.to) {
-      this.abandon(attempt, 'wrong-target')
+    if (!proved) {
+      this.proceed(attempt, { name: 'starting', kind, deadlineMs: this.core.nowMs + HANDSHAKE_TIMEOUT_MS })
+      this.start(attempt)
       return
     }
-    this.proceed(attempt, { name: 'starting', kind, deadlineMs: this.core.nowMs + HANDSHAKE_TIMEOUT_MS })
+    attempt.proved = proved
+    const accept = decodeFrame(proved.accept)
+    if (accept?.type !== 'accept') {
+      this.abandon(attempt, 'no accept')
+      return
+    }
+    if (!this.faultOf(accept, attempt)) this.start(attempt)
+    this.onAccept(attempt, kind, accept)
+  }
+
+  private start(attempt: Attempt): void {
     const { config, endpoints } = this.core
     const status = this.statusOnStart(attempt)
     attempt.told = status
-    this.core.transmit(channel, {
+    this.core.transmit(attempt.channel, {
       type: 'start',
       version: WIRE_VERSION,
       namespace: config.namespace,
@@ -146,7 +175,7 @@ export class Linker {
     if (state && state.name !== 'dialling') state.kind = kind
   }
 
-  handleArrived(channel: ChannelId, endpoint: Endpoint, kind: ChannelKind, proved?: Address): void {
+  handleArrived(channel: ChannelId, endpoint: Endpoint, kind: ChannelKind, proved?: Proof): void {
     const isFull = this.attempts.size - this.ours >= MAX_ARRIVED || this.attempts.size >= MAX_ATTEMPTS
     if (isFull || this.core.leaving) {
       this.core.count('link: too many at once')
@@ -205,28 +234,28 @@ export class Linker {
   }
 
   private onStart(attempt: Attempt, kind: ChannelKind, start: Start): void {
-    const refusal = this.refusalFor(start, attempt.proved)
+    const refusal = this.refusalFor(start, attempt.proved?.address)
     if (refusal) {
       this.core.count(`link: refused, ${refusal}`)
       this.core.transmit(attempt.channel, { type: 'refuse', attempt: start.attempt, code: refusal })
       this.abandon(attempt, refusal)
       return
     }
+    if (attempt.proved) {
+      this.linkDialler(attempt, kind, start)
+      return
+    }
     const status = this.core.statusFor(start.from)
     attempt.told = status
-    this.core.transmit(attempt.channel, {
-      type: 'accept',
-      attempt: start.attempt,
-      incarnation: this.core.config.incarnation,
-      from: this.core.config.address,
-      endpoints: [...this.core.endpoints],
-      status,
-    })
-    if (attempt.proved) this.linkDialler(attempt, kind, start)
-    else {
-      const deadlineMs = this.core.nowMs + HANDSHAKE_TIMEOUT_MS
-      this.proceed(attempt, { name: 'awaiting-confirm', kind, start, deadlineMs })
-    }
+    this.core.transmit(attempt.channel, this.acceptFor(start.attempt, status))
+    const deadlineMs = this.core.nowMs + HANDSHAKE_TIMEOUT_MS
+    this.proceed(attempt, { name: 'awaiting-confirm', kind, start, deadlineMs })
+  }
+
+  private acceptFor(attempt: number, status: Status): Accept & { type: 'accept' } {
+    const { config, endpoints } = this.core
+    const { incarnation, address: from } = config
+    return { type: 'accept', attempt, incarnation, from, endpoints: [...endpoints], status }
   }
 
   /** It was the far end that dialled, and it has heard us. */
@@ -242,7 +271,8 @@ export class Linker {
       incarnation: start.incarnation,
       endpoints: start.endpoints,
       status: start.status,
-      told: attempt.told as Status,
+      isForAnybody: false,
+      told: attempt.told,
       role: NO_ROLES,
     })
   }
@@ -275,14 +305,15 @@ export class Linker {
       incarnation: accept.incarnation,
       endpoints: accept.endpoints,
       status: accept.status,
-      told: attempt.told as Status,
+      isForAnybody: attempt.proved !== undefined,
+      told: attempt.told,
       role: attempt.role,
     })
   }
 
   private faultOf(accept: Accept, { to, proved }: Attempt): Refusal | undefined {
     if (accept.from === this.core.config.address) return 'self'
-    if (proved && accept.from !== proved) return 'forged-address'
+    if (proved && accept.from !== proved.address) return 'forged-address'
     return to && accept.from !== to ? 'wrong-target' : undefined
   }
 

@@ -81,6 +81,11 @@ export class Node implements NodeCore {
     return this.state === 'connected' && this.parts.upgrader.settled
   }
 
+  /** What goes with the proof of who we are to whoever dials us, where channels prove such things (`Proof.accept`). */
+  acceptance(): Uint8Array {
+    return this.parts.linker.acceptance()
+  }
+
   /** When to call `handle({ type: 'wake' })`; undefined while nothing is due. */
   get deadlineMs(): number | undefined {
     if (this.leaving) return this.table.size > 0 ? this.nowMs : undefined

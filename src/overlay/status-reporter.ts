@@ -55,8 +55,8 @@ export class StatusReporter {
     return earliest === none ? undefined : earliest
   }
 
-  /** The handshake has already told this. */
-  told(connection: Connection, status: Status): void {
+  /** The handshake has already told this, if anything. */
+  told(connection: Connection, status: Status | undefined): void {
     this.reports.set(connection, { told: status, structured: undefined, putOffUntilMs: undefined })
   }
 

@@ -96,9 +96,10 @@ describe('a stranger who knows the room', () => {
     const { psk } = await namespaceKeys(NAMESPACE, 'Zp7sQwJ1nC-uXa4_GfK8oA')
     const { keyPair } = await identityOf(new Uint8Array(32).fill(1))
     const raw = new XmppRelay(await stranger(), realClock, Math.random)
-    const relay = new SecureTransport(raw, { keyPair, psk, namespaceHash: hash, clock: realClock })
+    const facts = { keyPair, psk, namespaceHash: hash, clock: realClock, acceptance: () => new Uint8Array(0) }
+    const relay = new SecureTransport(raw, facts)
     expect(await endOf(relay.dial(endpointOf('xmpp', jidOf(ring))))).toBe('wrong-secret')
-    await expectCounted(ring, 'xmpp proof: refused, wrong-secret')
+    await expectCounted(ring, 'xmpp proof: wrong-secret')
     expect(ring.peers.size).toBe(0)
   })
 
@@ -144,7 +145,8 @@ test('a member that claims another’s address is refused', async () => {
     visibility: ignore,
   })
   undo.push(() => driver.leave())
-  driver.addTransport(new SecureTransport(raw, { keyPair, psk, namespaceHash: hash, clock: realClock }))
+  const facts = { keyPair, psk, namespaceHash: hash, clock: realClock, acceptance: () => node.acceptance() }
+  driver.addTransport(new SecureTransport(raw, facts))
   driver.give({ type: 'candidate-appeared', endpoint: endpointOf('xmpp', jidOf(ring)), elder: true })
   await expectCounted(ring, 'link: refused, forged-address')
   expect(ring.peers.size).toBe(0)

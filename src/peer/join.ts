@@ -5,7 +5,7 @@
 import { Node } from '../overlay/node.ts'
 import { seededRandom } from '../overlay/seeded-random.ts'
 import { OvertureError } from '../overture-error.ts'
-import type { Storage } from '../ports.ts'
+import type { Storage, Transport } from '../ports.ts'
 import type { Invitation } from '../rendezvous/invitation-proof.ts'
 import { prepareKeyPairs } from '../security/key-pair.ts'
 import { namespaceKeys } from '../security/namespace-keys.ts'
@@ -99,14 +99,13 @@ export async function join(options: JoinOptions): Promise<Ring> {
     xmppParts(options.xmpp, session, hash, address, clock, { ...options, storage, signalKey })
   const further = options.transports && { dials: options.transports, rendezvous: [], dropped: {}, close: () => {} }
   const parts: Parts[] = [tabs, xmpp, further].filter((each) => each !== undefined)
-  const secured = { keyPair, psk, namespaceHash: hash, clock }
-  const dials = parts.flatMap((each) =>
-    each.dials.map((dial) => ({ ...dial, transport: new SecureTransport(dial.transport, secured) })),
-  )
-  const introductions = new Introductions({ address, ...secured })
+  const member = { keyPair, psk, namespaceHash: hash, clock }
+  const secure = (raw: Transport) => new SecureTransport(raw, { ...member, acceptance: () => node.acceptance() })
+  const dials = parts.flatMap((each) => each.dials.map((dial) => ({ ...dial, transport: secure(dial.transport) })))
+  const introductions = new Introductions({ address, ...member })
   const broadcasts = new SignedBroadcasts({ identity, namespaceHash: hash, broadcastKey, timeOfDayMs: Date.now })
   const signals = new SignedSignals({ identity, namespaceHash: hash })
-  const node = new Node(
+  const node: Node = new Node(
     {
       address,
       incarnation: randomInteger(),
@@ -119,7 +118,7 @@ export async function join(options: JoinOptions): Promise<Ring> {
     seededRandom(randomInteger()),
   )
   const tunnels = new TunnelTransport(address, clock)
-  const transports = [...dials.map(({ transport }) => transport), new SecureTransport(tunnels, secured)]
+  const transports = [...dials.map(({ transport }) => transport), secure(tunnels)]
   const ring = new JoinedRing({
     namespace: options.namespace,
     clock,

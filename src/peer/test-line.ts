@@ -94,7 +94,9 @@ export class TestLine {
       signal: (to, data, attempt) => driver.signal(to, data, attempt),
       introduced: (to) => driver.give({ type: 'introduced', to }),
     })
-    const transports = networks.map((network) => new SecureTransport(network.transport(name), facts))
+    const transports = networks.map(
+      (network) => new SecureTransport(network.transport(name), { ...facts, acceptance: () => node.acceptance() }),
+    )
     for (const transport of transports) driver.addTransport(name === 'middle' ? this.watched(transport) : transport)
     return { name, identity, address, driver, introductions, broadcasts, delivered, transports }
   }

@@ -44,7 +44,7 @@ describe.each([
         Vector['messages'][0],
       ]
       const first = await initiator.first(hex(one.payload))
-      const second = await responder.second(first, hex(two.payload))
+      const second = await responder.second(first, () => hex(two.payload))
       const third = await initiator.third(second.message, hex(three.payload))
       const end = await responder.finish(third.message)
       expect([first, second.message, third.message].map(bytesToHex)).toEqual(

@@ -119,11 +119,14 @@ export class NoiseInitiator {
     return concatBytes(this.ephemeral.publicKey, symmetric.encrypt(payload))
   }
 
-  /** Takes the second message and makes the third. Rejects with a NoiseError. */
+  /**
+   * Takes the second message and makes the third. `payloadHash`: of what both had said before the second's payload.
+   * Rejects with a NoiseError.
+   */
   async third(
     second: Uint8Array,
     payload = NOTHING,
-  ): Promise<{ message: Uint8Array; payload: Uint8Array; result: NoiseResult }> {
+  ): Promise<{ message: Uint8Array; payload: Uint8Array; payloadHash: Uint8Array; result: NoiseResult }> {
     const { symmetric, ephemeral, facts } = this
     if (!ephemeral) throw new Error('Noise: the third message follows the first.')
     if (second.length < PUBLIC_KEY_BYTES + SEALED_KEY_BYTES + TAG_BYTES) throw new NoiseError('bad-proof')
@@ -138,13 +141,14 @@ export class NoiseInitiator {
       'bad-proof',
     )
     symmetric.mixKey(await agreed(ephemeral, { bytes: remote }))
+    const payloadHash = symmetric.hash
     const answer = symmetric.decrypt(second.subarray(PUBLIC_KEY_BYTES + SEALED_KEY_BYTES), 'bad-proof')
     const sealedKey = symmetric.encrypt(facts.static.publicKey)
     symmetric.mixKey(await se)
     symmetric.mixKeyAndHash(facts.psk)
     const message = concatBytes(sealedKey, symmetric.encrypt(payload))
     const [sending, receiving] = symmetric.split()
-    return { message, payload: answer, result: { remote, sending, receiving, hash: symmetric.hash } }
+    return { message, payload: answer, payloadHash, result: { remote, sending, receiving, hash: symmetric.hash } }
   }
 }
 
@@ -158,8 +162,11 @@ export class NoiseResponder {
     this.symmetric = new SymmetricState(facts.prologue)
   }
 
-  /** Takes the first message and makes the second. Rejects with a NoiseError. */
-  async second(first: Uint8Array, payload = NOTHING): Promise<{ message: Uint8Array; payload: Uint8Array }> {
+  /** Takes the first message and makes the second, whose payload follows from what both have said. Rejects as `third`. */
+  async second(
+    first: Uint8Array,
+    payloadFor: (hash: Uint8Array) => Uint8Array = () => NOTHING,
+  ): Promise<{ message: Uint8Array; payload: Uint8Array }> {
     const { symmetric, facts } = this
     if (first.length < PUBLIC_KEY_BYTES + TAG_BYTES) throw new NoiseError('bad-proof')
     const theirs = { bytes: first.slice(0, PUBLIC_KEY_BYTES) }
@@ -173,7 +180,8 @@ export class NoiseResponder {
     symmetric.mixKey(await ee)
     const sealedKey = symmetric.encrypt(facts.static.publicKey)
     symmetric.mixKey(await es)
-    return { message: concatBytes(ephemeral.publicKey, sealedKey, symmetric.encrypt(payload)), payload: asked }
+    const answer = symmetric.encrypt(payloadFor(symmetric.hash))
+    return { message: concatBytes(ephemeral.publicKey, sealedKey, answer), payload: asked }
   }
 
   /** Takes the third message. Rejects with a NoiseError. */

@@ -36,7 +36,8 @@ for (const kind of ['direct', 'relay', 'tunnel'] as const) {
     const network = new MemoryNetwork(timerClock, { latencyMs: () => Math.random() * 3, kind })
     const secure = (name: string, member: (typeof MEMBERS)[0]) => {
       const raw = network.transport(name)
-      const transport = new SecureTransport(raw, { ...member, namespaceHash: 'c0ffee', clock: timerClock })
+      const facts = { namespaceHash: 'c0ffee', clock: timerClock, acceptance: () => new Uint8Array(0) }
+      const transport = new SecureTransport(raw, { ...member, ...facts })
       // What the raw one refuses is counted there.
       return Object.defineProperty(transport, 'dropped', { get: () => raw.dropped })
     }

@@ -9,6 +9,8 @@ import { SecureTransport } from './secure-transport.ts'
 
 const ENDPOINT = 'test:far' as Channel['endpoint']
 const HELLO = utf8ToBytes('hello, and what follows is for you alone')
+/** What the node of each end says to whoever dials it. */
+const ACCEPTS = [utf8ToBytes('nobody dials the dialler'), utf8ToBytes('where I am and next to whom')] as const
 const SECRET = new Uint8Array(32).fill(1)
 
 /** One end of a path that a stranger carries. */
@@ -85,6 +87,7 @@ async function meet({ kind = 'relay', bindings = ['x', 'x'], psks = [SECRET, SEC
     psk: psks[index],
     namespaceHash: 'c0ffee',
     clock: timerClock,
+    acceptance: () => ACCEPTS[index],
   })
   const [dialler, dialled] = [new SecureTransport(raw, facts(0)), new SecureTransport(raw, facts(1))]
   const ends = { dialler: end(dialler), dialled: end(dialled) }
@@ -138,8 +141,17 @@ describe('two members', () => {
   test('know each other’s address, which each has proved', async () => {
     const met = await meet()
     await opened(met)
-    expect(met.dialler.channel?.proved).toBe(addressOf(met.keys[1].publicKey))
-    expect(met.dialled.channel?.proved).toBe(addressOf(met.keys[0].publicKey))
+    expect(met.dialler.channel?.proved?.address).toBe(addressOf(met.keys[1].publicKey))
+    expect(met.dialled.channel?.proved?.address).toBe(addressOf(met.keys[0].publicKey))
+  })
+
+  test('know what the dialled one says to whoever dials it when the channel opens, and nobody else does', async () => {
+    const met = await meet({ kind: 'direct' })
+    await opened(met)
+    expect(met.dialler.channel?.proved?.accept).toEqual(ACCEPTS[1])
+    expect(met.dialled.channel?.proved?.accept).toEqual(ACCEPTS[1])
+    for (const bytes of met.carried)
+      expect(Buffer.from(bytes).includes(Buffer.from(ACCEPTS[1].subarray(0, 8)))).toBe(false)
   })
 
   test.each(['relay', 'tunnel', 'subring'] as const)('who carries a %s sees nothing of what they say', async (kind) => {

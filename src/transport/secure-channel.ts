@@ -7,16 +7,17 @@
  *
  *   first 0xf0, version, Noise 1    second 0xf1, Noise 2    third 0xf2, Noise 3    refusal 0xf5, code u8
  *
- * The dialler may send at once after its third message. Each step takes as long as the keys take; frames that come
- * meanwhile wait in order. Nothing that a stranger sends costs more than one handshake.
+ * The second message carries what the node says to whoever dials it, under a member seal: the dialler has heard it when
+ * the channel opens, and may send at once after its third message. Each step takes as long as the keys take; frames that
+ * come meanwhile wait in order. Nothing that a stranger sends costs more than one handshake.
  */
 import { utf8ToBytes } from '@noble/hashes/utils.js'
-import type { Address } from '../overlay/address.ts'
 import type { Endpoint } from '../overlay/endpoint.ts'
-import type { CandidatePair, Channel, ChannelEvents, ChannelKind } from '../ports.ts'
+import type { CandidatePair, Channel, ChannelEvents, ChannelKind, Proof } from '../ports.ts'
 import { FrameOpener, FrameSealer } from '../security/frame-seal.ts'
 import { addressOf } from '../security/identity.ts'
 import type { KeyPair } from '../security/key-pair.ts'
+import { openAsMember, sealForMembers } from '../security/member-seal.ts'
 import { NoiseError, NoiseInitiator, NoiseResponder, type NoiseResult } from '../security/noise-handshake.ts'
 
 const VERSION = 1
@@ -26,8 +27,9 @@ const THIRD = 0xf2
 const REFUSAL = 0xf5
 /** In the order of their codes; append only. */
 const REFUSALS = ['busy', 'wrong-version', 'other-channel', 'bad-proof', 'wrong-secret'] as const
-/** The largest of the three messages is 113 bytes. */
-const MAX_HANDSHAKE_BYTES = 256
+/** What a node says in the second message: eight endpoints of the longest sort are 32 KiB. */
+const MAX_ACCEPT_BYTES = 49_152
+const MAX_HANDSHAKE_BYTES = MAX_ACCEPT_BYTES + 256
 /** What the far end may send before it knows that we have its proof. A guess: a node says one thing and waits. */
 const MAX_EARLY_FRAMES = 32
 const MAX_EARLY_BYTES = 65_536
@@ -43,6 +45,8 @@ export interface SecureChannelKeeper {
   readonly psk: Uint8Array
   /** 40 hex digits. */
   readonly namespaceHash: string
+  /** What we say to whoever dials us, before we know who it is. */
+  acceptance(): Uint8Array
   /** Calls `expire` once, unless it is cancelled. */
   wakeIn(ms: number, expire: () => void): () => void
   /** A channel that the far end dialled is open. */
@@ -55,12 +59,12 @@ type State =
   | { name: 'opening' }
   | { name: 'greeting'; noise: NoiseInitiator }
   | { name: 'waiting' }
-  | { name: 'answering'; noise: NoiseResponder }
+  | { name: 'answering'; noise: NoiseResponder; accept: Uint8Array }
   | { name: 'open'; seal: { sealer: FrameSealer; opener: FrameOpener } | undefined }
   | { name: 'closed' }
 
 export class SecureChannel implements Channel {
-  proved: Address | undefined
+  proved: Proof | undefined
   private readonly keeper: SecureChannelKeeper
   private readonly raw: Channel
   private readonly dialled: boolean
@@ -205,23 +209,28 @@ export class SecureChannel implements Channel {
         return
       }
       const noise = new NoiseResponder(this.noiseFacts)
-      this.state = { name: 'answering', noise }
+      const accept = this.keeper.acceptance()
+      if (accept.length > MAX_ACCEPT_BYTES) throw new Error('What a node says to whoever dials it is short.')
+      this.state = { name: 'answering', noise, accept }
       this.step(async () => {
-        const { message } = await noise.second(bytes.subarray(2))
+        const sealed = (hash: Uint8Array) => sealForMembers(this.keeper.psk, hash, accept)
+        const { message } = await noise.second(bytes.subarray(2), sealed)
         return () => this.say(SECOND, message)
       })
     } else if (state.name === 'greeting' && name === SECOND) {
       this.step(async () => {
-        const { message, result } = await state.noise.third(bytes.subarray(1))
+        const { message, payload, payloadHash, result } = await state.noise.third(bytes.subarray(1))
+        const accept = openAsMember(this.keeper.psk, payloadHash, payload)
+        if (!accept) throw new NoiseError('wrong-secret')
         return () => {
           this.say(THIRD, message)
-          this.open(result)
+          this.open(result, accept)
         }
       })
     } else if (state.name === 'answering' && name === THIRD) {
       this.step(async () => {
         const { result } = await state.noise.finish(bytes.subarray(1))
-        return () => this.open(result)
+        return () => this.open(result, state.accept)
       })
     } else this.giveUp('not a handshake')
   }
@@ -244,8 +253,8 @@ export class SecureChannel implements Channel {
     )
   }
 
-  private open({ remote, sending, receiving }: NoiseResult): void {
-    this.proved = addressOf(remote)
+  private open({ remote, sending, receiving }: NoiseResult, accept: Uint8Array): void {
+    this.proved = { address: addressOf(remote), accept }
     this.cancelDeadline()
     const seal = isCarriedByOthers(this.kind)
       ? { sealer: new FrameSealer(sending), opener: new FrameOpener(receiving, this.kind === 'tunnel') }

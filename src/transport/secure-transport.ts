@@ -13,24 +13,28 @@ export type SecureFacts = {
   psk: Uint8Array
   namespaceHash: string
   clock: Clock
+  /** What the node says to whoever dials it. */
+  acceptance: () => Uint8Array
 }
 
 export class SecureTransport implements Transport, SecureChannelKeeper {
   readonly keyPair: KeyPair
   readonly psk: Uint8Array
   readonly namespaceHash: string
+  readonly acceptance: () => Uint8Array
   readonly dropped = new Map<string, number>()
   private readonly raw: Transport
   private readonly clock: Clock
   private readonly unproved = new Set<SecureChannel>()
   private incoming: ((channel: Channel) => void) | undefined
 
-  constructor(raw: Transport, { keyPair, psk, namespaceHash, clock }: SecureFacts) {
+  constructor(raw: Transport, { keyPair, psk, namespaceHash, clock, acceptance }: SecureFacts) {
     this.raw = raw
     this.keyPair = keyPair
     this.psk = psk
     this.namespaceHash = namespaceHash
     this.clock = clock
+    this.acceptance = acceptance
   }
 
   get scheme(): string {
