@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { endpointOf } from '../overlay/endpoint.ts'
 import { type IceCandidate, MAX_FRAME_BYTES, type SessionDescription } from '../ports.ts'
 import { timerClock } from '../xmpp/stanza-exchange.ts'
+import { bindingOf } from './dtls-binding.ts'
 import { FakePeer, fakeSignalling, OFFER, type Offered, recording } from './fake-rtc.ts'
 import { buildSdp } from './session-description.ts'
 import { WebrtcChannel } from './webrtc-channel.ts'
@@ -50,6 +51,21 @@ describe('a WebRTC channel that we dial', () => {
     ])
   })
 
+  it('is bound to the offer and the answer, also while its connection does not tell the far one yet', () => {
+    const { channel } = opened()
+    const far = dialled()
+    const other = {
+      ...ANSWER,
+      fingerprint: { ...ANSWER.fingerprint, value: ANSWER.fingerprint.value.replace('AB', 'CD') },
+    }
+    far.peer.events?.signal({ type: 'offer', sdp: buildSdp(OFFER) ?? '' })
+    offered(far.offers).session.events?.accepted(other)
+    far.peer.dataChannel.open()
+    expect(channel.binding).toEqual(bindingOf(OFFER, ANSWER))
+    expect(far.channel.binding).toEqual(bindingOf(OFFER, other))
+    expect(far.channel.binding).not.toEqual(channel.binding)
+  })
+
   it('tells of its way through a TURN server only when no other has been found for a while', () => {
     const relayed = { ...CANDIDATE, type: 'relay' as const, relatedAddress: '0.0.0.0', relatedPort: 9 }
     const line = 'candidate:1 1 udp 100 192.0.2.1 1000 typ relay raddr 0.0.0.0 rport 9'
@@ -59,7 +75,7 @@ describe('a WebRTC channel that we dial', () => {
       const { session } = offered(offers)
       for (let count = 0; count < 2; count++) peer.events?.signal({ type: 'candidate', candidate: { candidate: line } })
       expect(session.local).toEqual([])
-      if (opensMeanwhile) peer.dataChannel.open()
+      if (opensMeanwhile) open({ peer, offers })
       vi.advanceTimersByTime(2_000)
       expect(session.local).toEqual(opensMeanwhile ? [] : [relayed, relayed])
     }
@@ -94,7 +110,7 @@ describe('a WebRTC channel that we dial', () => {
   it('lives on without its signalling once it is open', () => {
     const { peer, offers, events } = dialled()
     peer.events?.signal({ type: 'offer', sdp: buildSdp(OFFER) ?? '' })
-    peer.dataChannel.open()
+    open({ peer, offers })
     offered(offers).session.events?.ended('disconnected')
     vi.advanceTimersByTime(60_000)
     expect(events).toEqual(['opened'])
@@ -125,9 +141,9 @@ describe('an open WebRTC channel', () => {
     ['relay', 'host', 'turn'],
     ['srflx', 'relay', 'turn'],
   ])('tells from the candidates %s and %s that it is %s', async (local, remote, kind) => {
-    const { peer, channel } = dialled()
+    const { peer, channel, offers } = dialled()
     peer.choose(local, remote)
-    peer.dataChannel.open()
+    open({ peer, offers })
     await vi.advanceTimersByTimeAsync(0)
     expect(channel.kind).toBe(kind)
     expect(channel.candidatePair).toEqual({
@@ -137,9 +153,9 @@ describe('an open WebRTC channel', () => {
   })
 
   it('asks the statistics once where the transport does not know its pair', async () => {
-    const { peer, channel, events } = dialled()
+    const { peer, channel, events, offers } = dialled()
     peer.chooseInStatistics('relay', 'host')
-    peer.dataChannel.open()
+    open({ peer, offers })
     expect(events).toEqual([])
     await vi.advanceTimersByTimeAsync(0)
     expect(events).toEqual(['opened'])
@@ -148,13 +164,14 @@ describe('an open WebRTC channel', () => {
   })
 
   it('tells how it reaches its TURN server, which only the statistics know when that is over UDP', async () => {
-    const { peer, channel } = dialled()
+    const { peer, channel, offers } = dialled()
     peer.choose('relay', 'host')
-    peer.dataChannel.open()
+    open({ peer, offers })
     expect(channel.candidatePair).toBeUndefined()
-    const { peer: looked, channel: known } = dialled()
+    const looking = dialled()
+    const { peer: looked, channel: known } = looking
     looked.chooseInStatistics('relay', 'host', { relayProtocol: 'udp', address: '192.0.2.1', url: 'turn:a' })
-    looked.dataChannel.open()
+    open(looking)
     await vi.advanceTimersByTimeAsync(0)
     expect(known.candidatePair).toEqual({
       local: { type: 'relay', protocol: 'udp', family: 'ipv4', relayProtocol: 'udp' },
@@ -163,9 +180,9 @@ describe('an open WebRTC channel', () => {
   })
 
   it('follows ICE to another pair, and says so when that makes it another kind', async () => {
-    const { peer, channel, events } = dialled()
+    const { peer, channel, events, offers } = dialled()
     peer.choose('host', 'host')
-    peer.dataChannel.open()
+    open({ peer, offers })
     expect(channel.kind).toBe('direct')
     peer.chooseInStatistics('relay', 'srflx', { relayProtocol: 'tls' })
     peer.tell('selectedcandidatepairchange')
@@ -184,9 +201,9 @@ describe('an open WebRTC channel', () => {
   })
 
   it('looks once more, and not each time, when ICE changes its mind while it looks', async () => {
-    const { peer, channel } = dialled()
+    const { peer, channel, offers } = dialled()
     peer.choose('host', 'host')
-    peer.dataChannel.open()
+    open({ peer, offers })
     peer.chooseInStatistics('relay', 'host', { relayProtocol: 'udp' })
     for (let i = 0; i < 10; i += 1) peer.tell('selectedcandidatepairchange')
     await vi.advanceTimersByTimeAsync(0)
@@ -195,9 +212,9 @@ describe('an open WebRTC channel', () => {
   })
 
   it('says nothing of its path any more once it is closed', async () => {
-    const { peer, channel, events } = dialled()
+    const { peer, channel, events, offers } = dialled()
     peer.choose('host', 'host')
-    peer.dataChannel.open()
+    open({ peer, offers })
     peer.chooseInStatistics('relay', 'host', { relayProtocol: 'udp' })
     peer.tell('selectedcandidatepairchange')
     channel.close('enough')
@@ -206,10 +223,10 @@ describe('an open WebRTC channel', () => {
   })
 
   it('delivers what came before it knew its kind only after it has opened, and sends what waited', async () => {
-    const { peer, channel, events } = dialled()
+    const { peer, channel, events, offers } = dialled()
     channel.send(Uint8Array.of(7))
     peer.chooseInStatistics('host', 'host')
-    peer.dataChannel.open()
+    open({ peer, offers })
     peer.dataChannel.receive(Uint8Array.of(1).buffer)
     peer.dataChannel.receive(Uint8Array.of(2).buffer)
     expect(peer.dataChannel.sent).toEqual([])
@@ -299,8 +316,15 @@ function dialled() {
 
 function opened() {
   const all = dialled()
-  all.peer.dataChannel.open()
+  open(all)
   return all
+}
+
+/** The two agree, and then their data channel opens. */
+function open({ peer, offers }: { peer: FakePeer; offers: Offered[] }) {
+  if (offers.length === 0) peer.events?.signal({ type: 'offer', sdp: buildSdp(OFFER) ?? '' })
+  offered(offers).session.events?.accepted(ANSWER)
+  peer.dataChannel.open()
 }
 
 function offered(offers: Offered[]): Offered {

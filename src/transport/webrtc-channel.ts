@@ -74,6 +74,8 @@ export class WebrtcChannel implements Channel {
   private readonly incoming: boolean
   private session: SignallingSession | undefined
   private events: ChannelEvents | undefined
+  private offer: SessionDescription | undefined
+  private answer: SessionDescription | undefined
   private remoteCandidates = 0
   /** Our own that lead through a TURN server, until the far end is told of them. */
   private readonly relayed: IceCandidate[] = []
@@ -167,6 +169,7 @@ export class WebrtcChannel implements Channel {
       else if (candidate !== undefined) this.session?.addCandidate(candidate)
     } else if (signal.type === 'offer' || signal.type === 'answer') {
       const description = parseSdp(signal.sdp ?? '')
+      if (description !== undefined) this.note(signal.type, description)
       if (description === undefined) this.fail('no usable description')
       else if (signal.type === 'answer') this.session?.accept(description)
       else this.join(this.keeper.signalling.offer(this.endpoint, description))
@@ -186,11 +189,19 @@ export class WebrtcChannel implements Channel {
 
   private describe(type: 'offer' | 'answer', description: SessionDescription): void {
     const sdp = buildSdp(description)
-    if (sdp !== undefined) this.signal({ type, sdp })
-    else {
+    if (sdp !== undefined) {
+      this.note(type, description)
+      this.signal({ type, sdp })
+    } else {
       this.keeper.drop('unusable description')
       this.failSoon('no usable description')
     }
+  }
+
+  /** The first of each is what DTLS goes by. */
+  private note(type: 'offer' | 'answer', description: SessionDescription): void {
+    if (type === 'offer') this.offer ??= description
+    else this.answer ??= description
   }
 
   private addCandidates(candidates: IceCandidate[]): void {
@@ -226,11 +237,14 @@ export class WebrtcChannel implements Channel {
 
   private open(pair: CandidatePair | undefined): void {
     if (this.state !== 'identifying') return
+    const { offer, answer } = this
+    if (offer === undefined || answer === undefined)
+      throw new Error('A data channel opens when both ends are described.')
     this.state = 'open'
     this.cancelDeadline()
     this.candidatePair = pair
     this.kind = kindOf(pair)
-    this.binding = bindingOf(this.peer.connection, this.incoming)
+    this.binding = bindingOf(offer, answer)
     followSelectedPair(this.peer.connection, (later) => this.follow(later))
     if (this.incoming) this.keeper.arrived(this)
     else this.events?.opened()
