@@ -20,6 +20,7 @@ function setup() {
   const informers: [Connection, Connection] = [connect(table, at(20)), connect(table, at(30))]
   for (const informer of informers) informer.status.neighbours = [wanted]
   const asked: Address[] = []
+  const expecting = { contact: false }
   const config = nodeConfig({ address: self, incarnation: 1, namespace: 'a'.repeat(40), transports: [] })
   // What a connector touches of a node, and no more.
   const core = {
@@ -39,6 +40,7 @@ function setup() {
     {
       forwardersFor: () => [],
       wanted: () => undefined,
+      expectsFirstContact: () => expecting.contact,
       bars: () => false,
       admits: () => true,
     },
@@ -53,7 +55,7 @@ function setup() {
     table.remove(informer)
     connector.lost(informer)
   }
-  return { connector, informers, asked, nobodyAnswers, die }
+  return { core, connector, informers, asked, expecting, nobodyAnswers, die }
 }
 
 describe('a node that is asked to connect', () => {
@@ -71,6 +73,32 @@ describe('a node that is asked to connect', () => {
     expect(connector.shunnedUntilMs(wanted)).toBeDefined()
     connector.connect(wanted, NEAR)
     expect(asked).toHaveLength(before)
+  })
+
+  test('is not asked while it may be about to be linked by a first contact, and is when that takes too long', () => {
+    const { core, connector, asked, expecting } = setup()
+    expecting.contact = true
+    connector.connect(wanted, NEAR)
+    expect(asked).toEqual([])
+    const { version } = core.table
+    const untilMs = connector.deadlineMs as number
+    core.nowMs = untilMs
+    connector.wake()
+    // Whoever wants it looks again when the table has changed.
+    expect(core.table.version).toBeGreaterThan(version)
+    connector.connect(wanted, NEAR)
+    expect(asked).toHaveLength(1)
+    expect(untilMs).toBeGreaterThan(0)
+  })
+
+  test('is asked once no first contact is expected any more', () => {
+    const { connector, asked, expecting } = setup()
+    expecting.contact = true
+    connector.connect(wanted, NEAR)
+    expecting.contact = false
+    connector.connect(wanted, NEAR)
+    expect(asked).toHaveLength(1)
+    expect(connector.deadlineMs).toBeUndefined()
   })
 
   test('through one who dies is asked through another at once, and not held for dead', () => {

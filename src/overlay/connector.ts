@@ -31,6 +31,15 @@ const MAX_DIALS_ASKED = 64
 /** Connections being asked for at once. A guess. */
 const MAX_WANTED = 32
 
+/**
+ * While first contacts are under way, whoever is named may be one of them: nobody tells who an endpoint's node is before
+ * it has answered. A request would cost those between us more than the contact itself. A guess: a contact over a busy
+ * service takes half of it.
+ */
+const HELD_MS = 500
+/** Waited for long enough. */
+const OVER = Number.NEGATIVE_INFINITY
+
 export type SeekAnswer = { from: Address; full: boolean }
 
 type Wanted = {
@@ -46,6 +55,8 @@ export interface ConnectorEvents {
   forwardersFor(far: Address): Address[]
   /** Either end wants a link to this node, which can be reached through those that it names. */
   wanted(address: Address, role: RoleBits, forwarders: readonly Address[]): void
+  /** Whether somebody whom rendezvous shows is about to be linked to us. */
+  expectsFirstContact(): boolean
   /** Whether there is to be no link with this node. */
   bars(address: Address): boolean
   /** Whether one more of those who ask for a link of this role may have it. */
@@ -58,6 +69,8 @@ export class Connector {
   private readonly linker: Linker
   private readonly requests: Requests
   private readonly wanted = new Map<Address, Wanted>()
+  /** Until when we wait for a first contact before we ask for these. */
+  private readonly held = new Map<Address, number>()
   private readonly shunned = new Map<Address, number>()
   /** Whom a dial has not reached: next time the order of our transports holds. */
   private readonly undialled = new Set<Address>()
@@ -73,6 +86,9 @@ export class Connector {
     let earliest: number | undefined
     for (const { dialAtMs } of this.wanted.values()) {
       if (dialAtMs !== undefined && (earliest === undefined || dialAtMs < earliest)) earliest = dialAtMs
+    }
+    for (const untilMs of this.held.values()) {
+      if (untilMs !== OVER && (earliest === undefined || untilMs < earliest)) earliest = untilMs
     }
     return earliest
   }
@@ -106,7 +122,7 @@ export class Connector {
   connect(address: Address, role: RoleBits): void {
     if (address === this.core.config.address || this.core.table.get(address) || this.wanted.has(address)) return
     if (this.linker.isDialling(address)) return
-    if (this.shunnedUntilMs(address) !== undefined) return
+    if (this.shunnedUntilMs(address) !== undefined || this.holds(address)) return
     if (this.wanted.size >= MAX_WANTED) {
       this.core.count('connect: too many wanted')
       return
@@ -209,17 +225,36 @@ export class Connector {
   }
 
   linked(address: Address): void {
+    this.held.delete(address)
     this.wanted.delete(address)
     this.undialled.delete(address)
     this.shunned.delete(address)
   }
 
   wake(): void {
+    // Who still wants them asks again when it looks at the ring anew.
+    for (const [address, untilMs] of this.held) {
+      if (untilMs === OVER || untilMs > this.core.nowMs) continue
+      this.held.set(address, OVER)
+      this.core.table.changed()
+    }
     for (const [address, wanted] of [...this.wanted]) {
       if (wanted.dialAtMs === undefined || wanted.dialAtMs > this.core.nowMs) continue
       this.wanted.delete(address)
       this.dial(address, wanted.role, wanted.endpoints)
     }
+  }
+
+  private holds(address: Address): boolean {
+    if (!this.events.expectsFirstContact()) {
+      this.held.clear()
+      return false
+    }
+    const untilMs = this.held.get(address)
+    if (untilMs !== undefined) return untilMs !== OVER
+    if (this.held.size >= MAX_WANTED) return false
+    this.held.set(address, this.core.nowMs + HELD_MS)
+    return true
   }
 
   /** Should it not come, we dial. */

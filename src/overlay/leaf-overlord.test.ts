@@ -133,6 +133,33 @@ describe('a node that is shown greeters', () => {
   })
 })
 
+describe('a node to which few are shown', () => {
+  const table = new ConnectionTable(nodeAddress(new Uint8Array(20).fill(0)))
+  const transports = [{ scheme: 'xmpp', kind: 'relay' as const }]
+  const config = nodeConfig({ address: table.self, incarnation: 1, namespace: 'd'.repeat(40), transports })
+
+  test('expects those whom it dials, and those who came after it until they have had the time to dial', () => {
+    const core = { config, table, nowMs: 0, endpoints: [], random: () => 0.5, count: () => undefined }
+    const dialling = new Set<string>()
+    const linker = {
+      dial: (endpoint: string) => dialling.add(endpoint),
+      isDialling: (endpoint: string) => dialling.has(endpoint),
+    }
+    const overlord = new LeafOverlord(core as unknown as NodeCore, linker as unknown as Linker, ALL_SHOWN)
+    expect(overlord.expectsSomebody).toBe(false)
+    overlord.appeared(endpointOf('xmpp', 'elder'), true)
+    expect(overlord.expectsSomebody).toBe(true)
+    dialling.clear()
+    expect(overlord.expectsSomebody).toBe(false)
+    overlord.appeared(endpointOf('xmpp', 'newcomer'), false)
+    expect(overlord.expectsSomebody).toBe(true)
+    core.nowMs = config.profile.newcomerGraceMs
+    expect(overlord.expectsSomebody).toBe(false)
+    for (let index = 0; index < 10; index++) overlord.appeared(endpointOf('xmpp', `one of many ${index}`), true)
+    expect(overlord.expectsSomebody).toBe(false)
+  })
+})
+
 describe('a node whose ring is whole', () => {
   /** Of so many linked all to all; returns when the node first dials the stranger that appeared. */
   function askedAfterMs(nodes: number, elder: boolean): number | undefined {

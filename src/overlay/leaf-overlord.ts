@@ -88,6 +88,16 @@ export class LeafOverlord {
     return this.candidates.size
   }
 
+  /** Whether a candidate is being dialled, or has yet to dial us: more than the few who lead into a ring of many. */
+  get expectsSomebody(): boolean {
+    if (this.candidates.size > this.profile.candidatesPerRound) return false
+    for (const { endpoint, dialAfterMs } of this.candidates.values()) {
+      if (this.core.table.ofEndpoint(endpoint)) continue
+      if (this.linker.isDialling(endpoint) || dialAfterMs > this.core.nowMs) return true
+    }
+    return false
+  }
+
   shows(endpoint: Endpoint): boolean {
     return this.candidates.has(endpoint)
   }

@@ -115,6 +115,7 @@ export class NodeParts {
     this.connector = new Connector(core, this.linker, this.requests, {
       forwardersFor: (far) => this.tunnelOverlord.namedTo(far),
       wanted: (address, role, forwarders) => this.tunnelOverlord.want(address, role, forwarders),
+      expectsFirstContact: () => this.leafOverlord.expectsSomebody,
       bars: (address) => this.fairShare.bars(address),
       admits: (role) => this.admits(role),
     })

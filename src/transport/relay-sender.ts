@@ -8,7 +8,8 @@
  *                         |   +-- sent again: overtaken, no answer in time, or an error that passes
  *                         +-- an error that does not pass, or no answer for too long --> failed
  *
- * Losses make the window narrow, and what is lost and lies outside it waits until it lies inside: who sends all of it
+ * What is less than a piece gathers for a moment while others are on their way: a service, and a page, minds how many
+ * stanzas there are. Losses make the window narrow, and what is lost and lies outside it waits until it lies inside: who sends all of it
  * again at once loses it again.
  */
 import { type Clock, StanzaError } from '../ports.ts'
@@ -23,6 +24,8 @@ const ANSWER_TIMEOUTS_MS = [6_000, 12_000, 12_000] as const
 export const GIVEN_UP_AFTER_MS = 30_000 // The sum.
 /** XMPP keeps order between two JIDs (RFC 6120 §10.1): a later piece was answered, so this one will not be. A guess. */
 const OVERTAKEN_MS = 250
+/** A guess: what nobody notices, and about as long as an answer takes over a service that is near or busy. */
+const GATHERING_MS = 25
 const REFUSED_MS = [1_000, 2_000, 4_000] as const // A guess: then it is not a passing burst.
 
 /** What a lane needs of the one who keeps its channel. */
@@ -68,6 +71,7 @@ export class RelaySender implements PacedSender {
   private readonly flights = new Map<number, Flight>()
   private flyingBytes = 0
   private ordered = 0
+  private cancelGathering: (() => void) | undefined
   /** Pieces that may be on their way; fewer after a loss. */
   private window: number = WINDOW_PIECES
 
@@ -94,14 +98,18 @@ export class RelaySender implements PacedSender {
     this.packer.push(frame)
   }
 
-  /** Sends what may go. With `last`, the piece that leaves nothing behind says that it is the last one. */
-  pump(last = false): void {
+  /**
+   * Sends what may go. With `last`, the piece that leaves nothing behind says that it is the last one. `gathered`: what is
+   * less than a piece has waited.
+   */
+  pump(last = false, gathered = false): void {
     if (this.ended) return
     if (this.facts.bulk) {
       if (this.packer.byteLength > 0 && !this.windowIsFull) this.keeper.pace.ask(this)
       return
     }
     while (!this.windowIsFull && (this.packer.byteLength > 0 || last)) {
+      if (!last && !gathered && this.gathers()) return
       const close = last && this.packer.byteLength <= this.keeper.maxPayloadBytes(this.facts.jid)
       this.launch(close)
       this.ended = close
@@ -117,6 +125,7 @@ export class RelaySender implements PacedSender {
 
   /** Nothing more is sent or told. */
   stop(): void {
+    this.stopGathering()
     this.packer.clear()
     this.keeper.pace.forget(this)
     for (const flight of this.flights.values()) {
@@ -133,7 +142,15 @@ export class RelaySender implements PacedSender {
     return oldest !== undefined && this.nextSeq >= oldest + Math.floor(this.window)
   }
 
+  private gathers(): boolean {
+    const isWhole = this.packer.byteLength >= this.keeper.maxPayloadBytes(this.facts.jid)
+    if (isWhole || this.flights.size === 0) return false
+    this.cancelGathering ??= this.later(GATHERING_MS, () => this.pump(false, true))
+    return true
+  }
+
   private launch(close: boolean): void {
+    this.stopGathering()
     const { jid, sid, bulk } = this.facts
     const payload = this.packer.shift(this.keeper.maxPayloadBytes(jid))
     const piece = { sid, seq: this.nextSeq, payload, bulk, close }
@@ -234,6 +251,11 @@ export class RelaySender implements PacedSender {
     if (!flight.paced) return
     flight.paced = false
     this.keeper.pace.abandoned(flight.piece.payload.byteLength)
+  }
+
+  private stopGathering(): void {
+    this.cancelGathering?.()
+    this.cancelGathering = undefined
   }
 
   private later(waitMs: number, wake: () => void): () => void {
