@@ -14,6 +14,7 @@ import { type JoinOptions, join } from '../peer/join.ts'
 import type { Snapshot } from '../peer/ring.ts'
 import { waitForTab } from '../peer/tab-lobby.ts'
 import { appStyle } from './app-style.ts'
+import { paced } from './change-pace.ts'
 import { followColorScheme } from './color-scheme.ts'
 import { Entrance, type XmppOptions } from './entrance.ts'
 import { useOwnIcons } from './icon-library.ts'
@@ -195,8 +196,12 @@ export class OvertureApp extends LitElement {
     this.#changed()
   }
 
-  readonly #changed = () => {
+  readonly #draw = paced(() => {
     this.version++
+  })
+
+  readonly #changed = () => {
+    this.#draw()
     if (!document.hidden) this.#read()
   }
 

@@ -99,6 +99,8 @@ export class FakeRing implements Ring {
     return this.invitation
   }
 
+  readonly milestones = { reflectionMs: 121, rendezvousMs: 160, relayingMs: 214, connectedMs: 412 }
+
   snapshot(): Snapshot {
     const order = [...this.peers.keys()].sort((a, b) => fractionOf(a) - fractionOf(b))
     return {
@@ -106,7 +108,7 @@ export class FakeRing implements Ring {
       state: this.state,
       namespace: 'fake',
       service: this.service,
-      milestones: { reflectionMs: 121, rendezvousMs: 160, relayingMs: 214, connectedMs: 412 },
+      milestones: this.milestones,
       peers: [...this.peers.values()],
       near: { left: order.slice(0, 1), right: order.slice(-1) },
       shortcuts: [],

@@ -77,7 +77,7 @@ export class SpaceView extends LitElement {
             .audience=${audience}
             @rename=${this.#rename}
           ></people-list>
-          ${this.#renderMilestones(space.snapshot().milestones)}
+          ${this.#renderMilestones(space.ring.milestones)}
         </section>
         <section class="talk">
           <talk-view

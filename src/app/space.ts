@@ -83,7 +83,7 @@ export class Space {
 
   /** Whether the XMPP service has ever let us in. */
   get hasSignedIn(): boolean {
-    return this.ring.snapshot().milestones.reflectionMs !== undefined
+    return this.ring.milestones.reflectionMs !== undefined
   }
 
   nameOf(address: Address): string {

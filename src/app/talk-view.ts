@@ -70,7 +70,9 @@ export class TalkView extends LitElement {
     `
   }
 
-  override willUpdate(): void {
+  override willUpdate(changed: PropertyValues<this>): void {
+    // To ask makes the browser lay the page out.
+    if (!changed.has('messages')) return
     const log = this.renderRoot.querySelector('.log')
     this.#atEnd = log === null || log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_END_PX
   }

@@ -42,7 +42,7 @@ export interface DriverEvents {
 
 export type TraceEntry = { atMs: number; what: string }
 
-type Traced = { atMs: number; type: string } & Record<string, unknown>
+type Traced = { atMs: number; what: { type: string } & Record<string, unknown>; text?: string }
 
 export class Driver {
   readonly node: Node
@@ -75,7 +75,10 @@ export class Driver {
   get trace(): readonly TraceEntry[] {
     const oldest = this.entryCount % TRACE_LENGTH
     const inOrder = [...this.entries.slice(oldest), ...this.entries.slice(0, oldest)]
-    return inOrder.map(({ atMs, ...what }) => ({ atMs: Math.round(atMs), what: summaryOf(what) }))
+    return inOrder.map((entry) => {
+      entry.text ??= summaryOf(entry.what)
+      return { atMs: Math.round(entry.atMs), what: entry.text }
+    })
   }
 
   addTransport(transport: Transport): void {
@@ -282,7 +285,7 @@ export class Driver {
 
   private note(atMs: number, what: Input | Effect): void {
     if (!this.tracing || what.type === 'wake') return
-    this.entries[this.entryCount++ % TRACE_LENGTH] = traced(atMs, what)
+    this.entries[this.entryCount++ % TRACE_LENGTH] = { atMs, what: traced(what) }
   }
 }
 
@@ -323,26 +326,26 @@ class ChannelInputs implements ChannelEvents {
 }
 
 /** Frames may be large and the trace outlives them: their length is kept. */
-function traced(atMs: number, what: Input | Effect): Traced {
+function traced(what: Input | Effect): Traced['what'] {
   switch (what.type) {
     case 'frame':
     case 'transmit':
-      return { atMs, type: what.type, channel: what.channel, bytes: what.bytes.length }
+      return { type: what.type, channel: what.channel, bytes: what.bytes.length }
     case 'tunnel-frame':
     case 'tunnel-send':
-      return { atMs, type: what.type, tunnel: what.tunnel, bytes: what.bytes.length }
+      return { type: what.type, tunnel: what.tunnel, bytes: what.bytes.length }
     case 'send':
-      return { atMs, type: what.type, to: what.to, ticket: what.ticket, bytes: what.data.length }
+      return { type: what.type, to: what.to, ticket: what.ticket, bytes: what.data.length }
     case 'broadcast':
-      return { atMs, type: what.type, ticket: what.ticket, bytes: what.data.length }
+      return { type: what.type, ticket: what.ticket, bytes: what.data.length }
     case 'deliver':
-      return { atMs, type: what.type, from: what.from, broadcast: what.broadcast, bytes: what.data.length }
+      return { type: what.type, from: what.from, broadcast: what.broadcast, bytes: what.data.length }
     case 'signal':
-      return { atMs, type: what.type, to: what.to, attempt: what.attempt, bytes: what.data.length }
+      return { type: what.type, to: what.to, attempt: what.attempt, bytes: what.data.length }
     case 'signalled':
-      return { atMs, type: what.type, from: what.from, bytes: what.data.length }
+      return { type: what.type, from: what.from, bytes: what.data.length }
     default:
-      return { atMs, ...what }
+      return { ...what }
   }
 }
 

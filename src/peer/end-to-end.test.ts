@@ -177,7 +177,7 @@ describe('the one in the middle, who hands a broadcast on,', () => {
   }
 
   test('has it heard by all as it was', async () => {
-    await a.driver.broadcast(a.broadcasts.seal(SECRET))
+    await a.driver.broadcast(a.broadcasts.seal(SECRET).now())
     const heard = { from: a.address, data: SECRET, broadcast: true }
     await vi.waitFor(() => expect([middle.delivered, b.delivered]).toEqual([[heard], [heard]]), PATIENCE)
   })
@@ -188,7 +188,7 @@ describe('the one in the middle, who hands a broadcast on,', () => {
       if (!said) throw new Error('a member can open it')
       return sealBroadcast(BROADCAST_KEY, sealed.slice(0, 24), { ...said, data: Uint8Array.of(6, 6, 6) })
     })
-    await a.driver.broadcast(a.broadcasts.seal(SECRET))
+    await a.driver.broadcast(a.broadcasts.seal(SECRET).now())
     await vi.waitFor(() => expect(Object.fromEntries(b.broadcasts.dropped)).toEqual({ forged: 1 }), PATIENCE)
     expect(b.delivered).toEqual([])
   })
@@ -199,8 +199,8 @@ describe('the one in the middle, who hands a broadcast on,', () => {
       said.push(sealed)
       return said[0] as Uint8Array
     })
-    await a.driver.broadcast(a.broadcasts.seal(SECRET))
-    await a.driver.broadcast(a.broadcasts.seal(Uint8Array.of(1)))
+    await a.driver.broadcast(a.broadcasts.seal(SECRET).now())
+    await a.driver.broadcast(a.broadcasts.seal(Uint8Array.of(1)).now())
     await vi.waitFor(() => expect(Object.fromEntries(b.broadcasts.dropped)).toEqual({ replayed: 1 }), PATIENCE)
     expect(wordsOf(b)).toEqual([[a.address, SECRET]])
   })

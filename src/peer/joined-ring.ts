@@ -13,6 +13,7 @@ import type { TunnelTransport } from '../transport/tunnel.ts'
 import type { XmppSession } from '../xmpp/session.ts'
 import { Driver } from './driver.ts'
 import type { Introductions } from './introductions.ts'
+import { Outbox } from './outbox.ts'
 import { pageEvents } from './page-events.ts'
 import type { Invitation, Milestones, PeerEvent, PeerInfo, Ring, RingEvents, ServiceState, Snapshot } from './ring.ts'
 import { BROADCAST_OVERHEAD_BYTES, type SignedBroadcasts } from './signed-broadcasts.ts'
@@ -72,12 +73,13 @@ export class JoinedRing implements Ring {
     state: new Set(),
     service: new Set(),
   }
-  private readonly milestones: Milestones = {
+  private readonly reached: Milestones = {
     reflectionMs: undefined,
     rendezvousMs: undefined,
     relayingMs: undefined,
     connectedMs: undefined,
   }
+  private readonly outbox = new Outbox()
   private readonly stops: (() => void)[] = []
   private gone: Promise<void> | undefined
   private cancelSignOut = () => {}
@@ -173,14 +175,23 @@ export class JoinedRing implements Ring {
     this.check(data)
     if (!parseAddress(to)) throw OvertureError.unreachable(String(to))
     // A node takes its own copy at once, unless it is in the middle of something.
-    const failure = await this.driver.send(to, this.driver.busy ? data.slice() : data)
+    const bytes = this.driver.busy || this.outbox.waits ? data.slice() : data
+    const failure = await this.left((settle) => this.outbox.say(() => settle(this.driver.send(to, bytes))))
     if (failure) throw this.errorOf(failure, to)
   }
 
   async broadcast(data: Uint8Array): Promise<void> {
     this.check(data, MAX_BROADCAST_BYTES)
-    const failure = await this.driver.broadcast(this.parts.broadcasts.seal(data))
+    const sealed = this.parts.broadcasts.seal(data)
+    const failure = await this.left((settle) =>
+      this.outbox.sayWhenMade(sealed, (bytes) => settle(this.driver.broadcast(bytes))),
+    )
     if (failure) throw this.errorOf(failure, undefined)
+  }
+
+  get milestones(): Milestones {
+    this.noteSettled()
+    return { ...this.reached }
   }
 
   invite(): Promise<Invitation | undefined> {
@@ -189,14 +200,13 @@ export class JoinedRing implements Ring {
 
   snapshot(): Snapshot {
     const { node, namespace } = this.parts
-    this.noteSettled()
     const peers = [...this.peers.values()]
     return {
       address: this.address,
       state: this.state,
       namespace,
       service: this.service,
-      milestones: { ...this.milestones },
+      milestones: this.milestones,
       peers,
       near: node.near,
       shortcuts: [...node.table.all()]
@@ -221,12 +231,18 @@ export class JoinedRing implements Ring {
   private async goodbye(): Promise<void> {
     for (const stop of this.stops) stop()
     this.cancelSignOut()
+    this.outbox.flush()
     this.driver.leave()
     this.parts.introductions.close()
     this.parts.broadcasts.close()
     for (const rendezvous of this.parts.rendezvous) rendezvous.stop()
     this.parts.close()
     await this.parts.session?.stop()
+  }
+
+  /** What becomes of something that is said when its turn comes. */
+  private left(say: (settle: (outcome: Promise<SendFailure | undefined>) => void) => void) {
+    return new Promise<SendFailure | undefined>(say)
   }
 
   private check(data: Uint8Array, maxBytes = MAX_MESSAGE_BYTES): void {
@@ -282,11 +298,11 @@ export class JoinedRing implements Ring {
   }
 
   private noteSettled(): void {
-    if (this.parts.node.settled) this.reach('connectedMs')
+    if (this.reached.connectedMs === undefined && this.parts.node.settled) this.reach('connectedMs')
   }
 
   private reach(milestone: keyof Milestones): void {
-    this.milestones[milestone] ??= Math.round(this.parts.clock.now() - this.parts.startedMs)
+    this.reached[milestone] ??= Math.round(this.parts.clock.now() - this.parts.startedMs)
   }
 
   private peerInfo(address: Address): PeerInfo | undefined {

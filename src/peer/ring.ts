@@ -64,6 +64,7 @@ export interface Ring {
   readonly state: RingState
   /** The peers that we have a link to; others of the ring are reached through them. */
   readonly peers: ReadonlyMap<Address, PeerInfo>
+  readonly milestones: Milestones
   /** Returns what stops the listener. */
   on<K extends keyof RingEvents>(event: K, listener: (value: RingEvents[K]) => void): () => void
   /**

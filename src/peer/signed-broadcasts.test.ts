@@ -32,7 +32,7 @@ function remade(sealed: Uint8Array, change: Partial<SignedBroadcast>): Uint8Arra
 describe('what is said to all', () => {
   test('is heard as it was said, and only members can read it', async () => {
     const [a, b] = [await member(1), await member(2)]
-    const sealed = a.broadcasts.seal(bytes('hello all'))
+    const sealed = a.broadcasts.seal(bytes('hello all')).now()
     expect(sealed).toHaveLength('hello all'.length + BROADCAST_OVERHEAD_BYTES)
     expect(Buffer.from(sealed).includes('hello all')).toBe(false)
     b.broadcasts.receive(a.address, sealed, true)
@@ -43,7 +43,7 @@ describe('what is said to all', () => {
 
   test('is heard in whatever order it comes, once each', async () => {
     const [a, b] = [await member(1), await member(2)]
-    const said = Array.from({ length: 50 }, (_, number) => a.broadcasts.seal(bytes(`${number}`)))
+    const said = Array.from({ length: 50 }, (_, number) => a.broadcasts.seal(bytes(`${number}`)).now())
     for (const sealed of [...said].reverse()) b.broadcasts.receive(a.address, sealed, true)
     await b.checked()
     for (const sealed of said) b.broadcasts.receive(a.address, sealed, true)
@@ -55,17 +55,17 @@ describe('what is said to all', () => {
   test('has a higher number each time, also for one who comes back', async () => {
     const number = (sealed: Uint8Array) => openBroadcast(KEY, sealed)?.number
     const before = await member(1)
-    expect([1, 2].map(() => number(before.broadcasts.seal(bytes('x'))))).toEqual([1_000, 1_001])
+    expect([1, 2].map(() => number(before.broadcasts.seal(bytes('x')).now()))).toEqual([1_000, 1_001])
     const after = await member(1, { startMs: 5_000 })
-    expect(number(after.broadcasts.seal(bytes('x')))).toBe(5_000)
+    expect(number(after.broadcasts.seal(bytes('x')).now())).toBe(5_000)
   })
 })
 
 describe('a broadcast is refused', () => {
   test('as unreadable, if no member has sealed it', async () => {
     const [a, b] = [await member(1, { broadcastKey: new Uint8Array(32).fill(5) }), await member(2)]
-    const sealed = b.broadcasts.seal(bytes('x'))
-    b.broadcasts.receive(a.address, a.broadcasts.seal(bytes('x')), true)
+    const sealed = b.broadcasts.seal(bytes('x')).now()
+    b.broadcasts.receive(a.address, a.broadcasts.seal(bytes('x')).now(), true)
     b.broadcasts.receive(
       b.address,
       sealed.map((byte, at) => (at === 30 ? byte ^ 1 : byte)),
@@ -84,28 +84,28 @@ describe('a broadcast is refused', () => {
     ['its key', { signingKey: new Uint8Array(32).fill(1) }],
   ])('as forged, if a member has changed %s', async (_, change) => {
     const [a, b] = [await member(1), await member(2)]
-    b.broadcasts.receive(a.address, remade(a.broadcasts.seal(bytes('hello')), change), true)
+    b.broadcasts.receive(a.address, remade(a.broadcasts.seal(bytes('hello')).now(), change), true)
     await b.checked()
     expect([b.heard, b.dropped()]).toEqual([[], { forged: 1 }])
   })
 
   test('as forged, if a member says something of its own in the name of another', async () => {
     const [a, b, c] = [await member(1), await member(2), await member(3)]
-    b.broadcasts.receive(a.address, c.broadcasts.seal(bytes('I am a')), true)
+    b.broadcasts.receive(a.address, c.broadcasts.seal(bytes('I am a')).now(), true)
     await b.checked()
     expect([b.heard, b.dropped()]).toEqual([[], { forged: 1 }])
   })
 
   test('as forged, if it was said in another namespace', async () => {
     const [a, b] = [await member(1, { namespaceHash: 'f'.repeat(40) }), await member(2)]
-    b.broadcasts.receive(a.address, a.broadcasts.seal(bytes('hello')), true)
+    b.broadcasts.receive(a.address, a.broadcasts.seal(bytes('hello')).now(), true)
     await b.checked()
     expect([b.heard, b.dropped()]).toEqual([[], { forged: 1 }])
   })
 
   test('as replayed, if it was heard before, also where it was sealed anew or comes while the first is checked', async () => {
     const [a, b] = [await member(1), await member(2)]
-    const sealed = a.broadcasts.seal(bytes('hello'))
+    const sealed = a.broadcasts.seal(bytes('hello')).now()
     b.broadcasts.receive(a.address, sealed, true)
     b.broadcasts.receive(a.address, sealed, true)
     await b.checked()
@@ -117,7 +117,7 @@ describe('a broadcast is refused', () => {
   test('when too many are being checked', async () => {
     const [a, b] = [await member(1), await member(2)]
     for (let number = 0; number < MAX_CHECKED + 5; number++) {
-      b.broadcasts.receive(a.address, a.broadcasts.seal(bytes('x')), true)
+      b.broadcasts.receive(a.address, a.broadcasts.seal(bytes('x')).now(), true)
     }
     await b.checked()
     expect([b.heard.length, b.dropped()]).toEqual([MAX_CHECKED, { 'too many at once': 5 }])
@@ -126,7 +126,7 @@ describe('a broadcast is refused', () => {
 
 test('a forged broadcast does not keep the true one of its number from being heard', async () => {
   const [a, b] = [await member(1), await member(2)]
-  const sealed = a.broadcasts.seal(bytes('hello'))
+  const sealed = a.broadcasts.seal(bytes('hello')).now()
   b.broadcasts.receive(a.address, remade(sealed, { data: bytes('bye') }), true)
   b.broadcasts.receive(a.address, sealed, true)
   await b.checked()
@@ -136,7 +136,7 @@ test('a forged broadcast does not keep the true one of its number from being hea
 describe('messages to one', () => {
   test('do not overtake a broadcast of the same sender, and do not wait for those of others', async () => {
     const [a, b, c] = [await member(1), await member(2), await member(3)]
-    b.broadcasts.receive(a.address, a.broadcasts.seal(bytes('to all')), true)
+    b.broadcasts.receive(a.address, a.broadcasts.seal(bytes('to all')).now(), true)
     b.broadcasts.receive(a.address, bytes('to you'), false)
     b.broadcasts.receive(c.address, bytes('from another'), false)
     await b.checked()

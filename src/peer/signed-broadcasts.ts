@@ -18,6 +18,7 @@ import {
 import { type Identity, signerOf } from '../security/identity.ts'
 import { type SignatureCheck, signatureCheckOf } from '../security/signature-check.ts'
 import { NumberWindow } from './number-window.ts'
+import type { Soon } from './outbox.ts'
 import { randomBytes } from './randomness.ts'
 
 /** What a broadcast has beside its data. */
@@ -30,7 +31,7 @@ export const MAX_SENDERS = 1_024
 export const MAX_CHECKED = 256
 
 export type SignedBroadcastsFacts = {
-  identity: Pick<Identity, 'address' | 'signingKey' | 'sign'>
+  identity: Pick<Identity, 'address' | 'signingKey' | 'sign' | 'signSoon'>
   namespaceHash: string
   /** 32 bytes that members share. */
   broadcastKey: Uint8Array
@@ -71,14 +72,15 @@ export class SignedBroadcasts {
     this.waiting.clear()
   }
 
-  /** What to broadcast so that others believe that we say this. */
-  seal(data: Uint8Array): Uint8Array {
+  /** What to broadcast so that others believe that we say this. The data is the caller's again when this returns. */
+  seal(data: Uint8Array): Soon {
     const { identity, namespaceHash, broadcastKey, timeOfDayMs } = this.facts
     this.lastNumber = Math.max(this.lastNumber + 1, Math.floor(timeOfDayMs()))
-    const number = this.lastNumber
-    const signature = identity.sign(broadcastStatement(namespaceHash, identity.address, number, data))
-    const { signingKey } = identity
-    return sealBroadcast(broadcastKey, randomBytes(NONCE_BYTES), { number, signingKey, signature, data })
+    const said = { number: this.lastNumber, signingKey: identity.signingKey, data: data.slice() }
+    const statement = broadcastStatement(namespaceHash, identity.address, said.number, said.data)
+    const sealed = (signature: Uint8Array) =>
+      sealBroadcast(broadcastKey, randomBytes(NONCE_BYTES), { ...said, signature })
+    return { soon: identity.signSoon(statement).then(sealed), now: () => sealed(identity.sign(statement)) }
   }
 
   /** `broadcast`: whether it came as one, and so has been sealed. */
