@@ -1,4 +1,7 @@
-/** What does the picture of the ring look like? Colour and dashes both tell a link's kind; changes fade in calmly. */
+/**
+ * What does the picture of the ring look like? Colour and dashes both tell a link's kind; changes fade in calmly, once the
+ * ring stands: while it forms, everything changes several times a second, and motion would only cost what the links need.
+ */
 import { css } from 'lit'
 
 export const ringStyle = css`
@@ -21,7 +24,6 @@ export const ringStyle = css`
     transition:
       color 0.5s,
       opacity 0.5s;
-    animation: appear 0.6s ease-out;
   }
   .link.ours {
     stroke-width: 2.25;
@@ -44,7 +46,7 @@ export const ringStyle = css`
   }
   .member {
     cursor: pointer;
-    animation: appear 0.6s ease-out;
+    transition: opacity 0.5s ease-out;
   }
   .dot {
     fill: currentColor;
@@ -84,10 +86,15 @@ export const ringStyle = css`
     text-decoration: underline;
     text-underline-offset: 2px;
   }
-  @keyframes appear {
-    from {
+  @starting-style {
+    .link,
+    .link.ours,
+    .member {
       opacity: 0;
     }
+  }
+  :host([forming]) :is(.link, .member, .dot, text) {
+    transition: none;
   }
   .legend {
     display: flex;
@@ -113,7 +120,6 @@ export const ringStyle = css`
     .member,
     .dot,
     text {
-      animation: none;
       transition: none;
     }
   }

@@ -20,12 +20,15 @@ export class RingView extends LitElement {
     people: { attribute: false },
     self: { type: String },
     audience: { type: String },
+    forming: { type: Boolean, reflect: true },
     width: { state: true },
   }
   static override styles = [panelStyle, ringStyle]
   declare people: Person[]
   declare self: Address
   declare audience: Audience
+  /** While it is, everything is shown at its place at once. */
+  declare forming: boolean
   declare width: number
   readonly #resize = new ResizeObserver(([entry]) => {
     const width = Math.round(entry?.contentRect.width ?? 0)

@@ -3,7 +3,7 @@
  * Fires `try-now`, and `account` from the form for an account of one's own.
  */
 import '@awesome.me/webawesome/dist/components/button/button.js'
-import { css, html, LitElement } from 'lit'
+import { css, html, LitElement, nothing } from 'lit'
 import './account-form.ts'
 import type { EntranceState, XmppOptions } from './entrance.ts'
 import { panelStyle } from './panel-style.ts'
@@ -17,6 +17,7 @@ export class SignIn extends LitElement {
     xmpp: { attribute: false },
     spaceName: { type: String },
     secondsLeft: { state: true },
+    unfolded: { state: true },
   }
   static override styles = [
     panelStyle,
@@ -42,19 +43,17 @@ export class SignIn extends LitElement {
         margin-right: 0.2rem;
         border-radius: 50%;
         background: var(--accent);
-        animation: breathe 1.4s ease-in-out infinite;
+        opacity: 0.25;
+        /* Most are in before anybody wonders. */
+        animation: breathe 1.4s ease-in-out 0.8s infinite;
       }
       .dots i:nth-child(2) {
-        animation-delay: 0.2s;
+        animation-delay: 1s;
       }
       .dots i:nth-child(3) {
-        animation-delay: 0.4s;
+        animation-delay: 1.2s;
       }
       @keyframes breathe {
-        0%,
-        100% {
-          opacity: 0.25;
-        }
         50% {
           opacity: 1;
         }
@@ -94,6 +93,8 @@ export class SignIn extends LitElement {
   declare xmpp: XmppOptions
   declare spaceName: string
   declare secondsLeft: number
+  /** Whether the form was ever wanted: to make it takes about as long as to sign in. */
+  declare unfolded: boolean
   #timer: ReturnType<typeof setInterval> | undefined
 
   override disconnectedCallback(): void {
@@ -115,9 +116,13 @@ export class SignIn extends LitElement {
       <section class="card" data-testid="sign-in" data-state=${state.name}>
         <h1>${this.spaceName}</h1>
         ${this.#renderState()}
-        <details ?open=${refused}>
+        <details ?open=${refused} @toggle=${this.#unfold}>
           <summary>Use my own account</summary>
-          <account-form ?primary=${refused} .service=${xmpp.service} .jid=${xmpp.jid ?? ''}></account-form>
+          ${
+            refused || this.unfolded
+              ? html`<account-form ?primary=${refused} .service=${xmpp.service} .jid=${xmpp.jid ?? ''}></account-form>`
+              : nothing
+          }
         </details>
       </section>
     `
@@ -161,6 +166,10 @@ export class SignIn extends LitElement {
     if (this.state.name === 'waiting') {
       this.secondsLeft = Math.max(0, Math.ceil((this.state.retryAtMs - Date.now()) / 1_000))
     }
+  }
+
+  readonly #unfold = ({ target }: Event) => {
+    this.unfolded ||= target instanceof HTMLDetailsElement && target.open
   }
 
   readonly #tryNow = () => {

@@ -48,7 +48,7 @@ export class SpaceView extends LitElement {
   override render() {
     const { space, audience } = this
     const { people, name, state } = space
-    const self = space.ring.address
+    const { address: self, milestones } = space.ring
     return html`
       <header class="top">
         <div class="title">
@@ -67,7 +67,7 @@ export class SpaceView extends LitElement {
           <ring-view
             .people=${people}
             .self=${self}
-           
+            .forming=${milestones.connectedMs === undefined}
             .audience=${audience}
           ></ring-view>
           <people-list
@@ -77,7 +77,7 @@ export class SpaceView extends LitElement {
             .audience=${audience}
             @rename=${this.#rename}
           ></people-list>
-          ${this.#renderMilestones(space.ring.milestones)}
+          ${this.#renderMilestones(milestones)}
         </section>
         <section class="talk">
           <talk-view
