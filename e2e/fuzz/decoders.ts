@@ -3,6 +3,7 @@
  * it belongs to, with good inputs and the function that reads them; the command and the tests then know it.
  */
 import type { Decoder } from './decoder.ts'
+import { HANDSHAKE_DECODERS } from './handshake-decoders.ts'
 import { NODE_DECODERS } from './node-decoders.ts'
 import { OVERLAY_DECODERS } from './overlay-decoders.ts'
 import { SEALED_DECODERS } from './sealed-decoders.ts'
@@ -17,4 +18,5 @@ export const DECODERS: readonly Decoder[] = [
   ...TEXT_DECODERS,
   ...STORED_DECODERS,
   ...SEALED_DECODERS,
+  ...HANDSHAKE_DECODERS,
 ]

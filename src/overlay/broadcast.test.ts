@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Address } from './address.ts'
-import { Broadcast, type BroadcastContent } from './broadcast.ts'
+import { Broadcast, type BroadcastContent, MAX_OPEN } from './broadcast.ts'
 import type { NodeCore } from './node-core.ts'
 import { type Ring, ringOf, symphonyOf } from './test-ring.ts'
 
@@ -78,4 +78,22 @@ describe('a broadcast over a ring at rest', () => {
     const alone = ringOf(1, 1)
     expect(spread(alone, alone.addresses[0] as Address)).toMatchObject({ messages: 0, settled: 1 })
   })
+})
+
+test('so many broadcasts of our own are under way at once, and who asks for more is told', () => {
+  const { addresses, tables } = ringOf(4, 1, 1)
+  const [address] = addresses as [Address]
+  const core = { config: { address }, table: tables.get(address), random: () => 0.5, count: () => undefined }
+  const refused: (number | string)[] = []
+  const broadcast = new Broadcast(core as unknown as NodeCore, {
+    // Nobody ever has it.
+    hand: () => undefined,
+    deliver: () => undefined,
+    done: () => undefined,
+    exceedsRelays: () => false,
+    exceedsShare: () => false,
+    refused: (ticket, failure) => refused.push(ticket, failure),
+  })
+  for (let ticket = 1; ticket <= MAX_OPEN + 1; ticket++) broadcast.start(new Uint8Array(1), ticket)
+  expect(refused).toEqual([MAX_OPEN + 1, 'too-much-unsent'])
 })

@@ -20,6 +20,7 @@ function setup() {
   const informers: [Connection, Connection] = [connect(table, at(20)), connect(table, at(30))]
   for (const informer of informers) informer.status.neighbours = [wanted]
   const asked: Address[] = []
+  const counted: string[] = []
   const expecting = { contact: false }
   const config = nodeConfig({ address: self, incarnation: 1, namespace: 'a'.repeat(40), transports: [] })
   // What a connector touches of a node, and no more.
@@ -28,7 +29,7 @@ function setup() {
     table,
     nowMs: 0,
     endpoints: [],
-    count: () => undefined,
+    count: (reason: string) => counted.push(reason),
     sendPacket: ({ destination }: Outbound) => asked.push(destination) > 0,
     statusFor: () => undefined,
   }
@@ -55,7 +56,7 @@ function setup() {
     table.remove(informer)
     connector.lost(informer)
   }
-  return { core, connector, informers, asked, expecting, nobodyAnswers, die }
+  return { core, connector, informers, asked, counted, expecting, nobodyAnswers, die }
 }
 
 describe('a node that is asked to connect', () => {
@@ -99,6 +100,13 @@ describe('a node that is asked to connect', () => {
     connector.connect(wanted, NEAR)
     expect(asked).toHaveLength(1)
     expect(connector.deadlineMs).toBeUndefined()
+  })
+
+  test('is not asked while as many others are asked as a limit allows, and that is counted', () => {
+    const { connector, asked, counted } = setup()
+    for (let place = 60; place < 140; place++) connector.connect(at(place), NEAR)
+    expect(asked).toHaveLength(32)
+    expect(counted).toEqual(Array(80 - 32).fill('connect: too many wanted'))
   })
 
   test('through one who dies is asked through another at once, and not held for dead', () => {

@@ -12,6 +12,7 @@ import { MAX_CONNECTIONS } from './connection-table.ts'
 import type { ChannelId } from './effects.ts'
 import type { FairShare } from './fair-share.ts'
 import type { Linked } from './linker.ts'
+import { isCrowded } from './newcomers.ts'
 import type { NodeCore } from './node-core.ts'
 import { NO_ROLES, withRole } from './role.ts'
 import { Soonest } from './soonest.ts'
@@ -67,6 +68,11 @@ export class LinkKeeper {
       this.core.count('link: new incarnation')
       this.drop(connection, 'new incarnation', 'left')
       connection = undefined
+    }
+    if (!connection && isCrowded(table, link.address, this.core.nowMs)) {
+      this.core.count('link: too many newcomers beside us')
+      this.core.emit({ type: 'close', channel: link.channel, reason: 'crowded' })
+      return
     }
     const isFull = connection ? connection.channels.length >= MAX_CHANNELS : table.size >= MAX_CONNECTIONS
     if (isFull) {

@@ -17,6 +17,7 @@ type Dial = { channel: number; endpoint: Endpoint; to: Address | undefined }
 function world() {
   const config = nodeConfig({ address: addressAt(128), incarnation: 1, namespace: 'a'.repeat(40), transports: [] })
   const underWay = new Map<number, Dial>()
+  const counted: string[] = []
   let to: Address | undefined
   let channels = 0
   // What a linker touches of a node, and no more.
@@ -29,7 +30,7 @@ function world() {
       if (effect.type !== 'dial') return
       underWay.set(effect.channel, { channel: effect.channel, endpoint: effect.endpoint, to })
     },
-    count: () => undefined,
+    count: (reason: string) => counted.push(reason),
     nextChannel: () => ++channels,
     transmit: () => undefined,
     statusFor: () => STATUS,
@@ -46,7 +47,7 @@ function world() {
     to = whom
     linker.dial(endpoint, whom, NEAR)
   }
-  return { core, linker, dial, underWay }
+  return { core, linker, dial, underWay, counted }
 }
 
 const step = fc.oneof(
@@ -99,4 +100,11 @@ describe('a linker, after any dials, answers, failures and time-outs', () => {
       }),
     )
   })
+})
+
+test('dials under way at once are limited, and what is more is counted', () => {
+  const { dial, underWay, counted } = world()
+  for (let index = 0; index < 200; index++) dial(endpointOf('xmpp', `${index}`), undefined)
+  expect(underWay.size).toBe(128)
+  expect(counted).toEqual(Array(200 - 128).fill('link: too many dials at once'))
 })

@@ -104,7 +104,9 @@ export class TunnelChannels {
   onNoTunnel(connection: Connection, to: Address): void {
     for (const tunnel of [...this.tunnels.values()]) {
       if (tunnel.far !== to || tunnel.forwarder !== connection.address) continue
-      tunnel.excluded.set(connection.address, this.core.nowMs + EXCLUDED_MS)
+      const { nowMs } = this.core
+      for (const [address, untilMs] of tunnel.excluded) if (untilMs <= nowMs) tunnel.excluded.delete(address)
+      tunnel.excluded.set(connection.address, nowMs + EXCLUDED_MS)
       this.reroute(tunnel)
     }
   }

@@ -126,7 +126,7 @@ export class LocalTabs implements Rendezvous {
 }
 
 /** Undefined for whatever another script of this origin may say there. */
-function readCall(data: unknown, scheme: string): Call | undefined {
+export function readCall(data: unknown, scheme: string): Call | undefined {
   if (typeof data !== 'object' || data === null) return undefined
   const { type, endpoint: text } = data as Record<string, unknown>
   if ((type !== 'hello' && type !== 'here' && type !== 'bye') || typeof text !== 'string') return undefined

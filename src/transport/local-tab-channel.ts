@@ -177,7 +177,7 @@ export class LocalTabChannel implements Channel {
 }
 
 /** Undefined for whatever another script of this origin may say there. */
-function readPathMessage(data: unknown): PathMessage | undefined {
+export function readPathMessage(data: unknown): PathMessage | undefined {
   if (typeof data !== 'object' || data === null) return undefined
   const { type, bytes, byteCount } = data as Record<string, unknown>
   if (type === 'open' || type === 'bye') return { type }

@@ -87,7 +87,7 @@ export class LocalTabTransport implements Transport, LocalTabKeeper {
 }
 
 /** Undefined for whatever another script of this origin may say there. */
-function readKnock(data: unknown): { from: string; path: string } | undefined {
+export function readKnock(data: unknown): { from: string; path: string } | undefined {
   if (typeof data !== 'object' || data === null) return undefined
   const { from, path } = data as Record<string, unknown>
   return isId(from) && isId(path) ? { from, path } : undefined
