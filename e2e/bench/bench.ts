@@ -1,13 +1,15 @@
 /**
- * How fast is it, beside what it is made of? `npm run bench -- join|link [options] --json`. Both sides of each comparison
- * run in the same browser, in turn, so that what the machine is doing besides falls on both.
+ * How fast is it, beside what it is made of? `npm run bench -- join|link|relay [options] --json`. Both sides of each comparison
+ * run in the same browser or process, in turn, so that what the machine is doing besides falls on both.
  */
 import { parseArgs } from 'node:util'
 import { benchJoin } from './join-bench.ts'
 import { benchLink } from './link-bench.ts'
+import { benchRelay } from './relay-bench.ts'
 
 const USAGE = `npm run bench -- join [--peers 5] [--repeats 10] [--json]
-npm run bench -- link [--repeats 9] [--json]`
+npm run bench -- link [--repeats 9] [--json]
+npm run bench -- relay [--repeats 9] [--json]`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -24,6 +26,8 @@ if (name === 'join' && Number.isInteger(peers) && peers >= 2) {
   print(await benchJoin({ peers, repeats: Number(values.repeats ?? 10), log: console.error }))
 } else if (name === 'link') {
   print(await benchLink({ repeats: Number(values.repeats ?? 9), log: console.error }))
+} else if (name === 'relay') {
+  print(await benchRelay({ repeats: Number(values.repeats ?? 9), log: console.error }))
 } else {
   console.error(USAGE)
   process.exitCode = 2
