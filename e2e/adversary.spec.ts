@@ -31,7 +31,7 @@ const CHANGES: { name: string; change: (element: Element) => void }[] = [
 ]
 
 for (const { name, change } of CHANGES) {
-  test(`where the service ${name} no direct link comes of it, which is counted, and one does when it stops`, async ({
+  test(`where the service ${name} no direct link comes of it, people are told, and one does when it stops`, async ({
     app,
     context,
   }) => {
@@ -50,6 +50,7 @@ for (const { name, change } of CHANGES) {
     await expect.poll(() => forgedAt(pages), FORMED).toBeGreaterThan(0)
     await expectKinds(pages, 'relay')
     expect(changed).toBeGreaterThan(0)
+    expect(await warningsAt(pages)).toContain('was changed on the way')
     hostile = false
     await expectKinds(pages, 'direct')
     await service.close()
@@ -69,6 +70,12 @@ async function expectKinds(pages: Page[], kind: string): Promise<void> {
   const kinds = (page: Page) =>
     page.evaluate(async () => [...(await window.ring).peers.values()].map((peer) => peer.kind))
   await expect.poll(() => Promise.all(pages.map(kinds)), FORMED).toEqual(pages.map(() => [kind]))
+}
+
+/** What the pages tell their people. */
+async function warningsAt(pages: Page[]): Promise<string> {
+  const told = pages.map((page) => page.evaluate(async () => (await window.ring).snapshot().warnings.join(' ')))
+  return (await Promise.all(told)).join(' ')
 }
 
 async function forgedAt(pages: Page[]): Promise<number> {

@@ -99,6 +99,7 @@ export class FakeRing implements Ring {
     return this.invitation
   }
 
+  warnings: string[] = []
   readonly milestones = { reflectionMs: 121, rendezvousMs: 160, relayingMs: 214, connectedMs: 412 }
 
   snapshot(): Snapshot {
@@ -114,6 +115,7 @@ export class FakeRing implements Ring {
       shortcuts: [],
       dht: null,
       counters: {},
+      warnings: this.warnings,
       trace: [],
     }
   }

@@ -49,6 +49,12 @@ export const spaceStyle = css`
     color: var(--calm);
     font-size: 0.9rem;
   }
+  .warnings {
+    display: grid;
+    gap: 0.4rem;
+    margin: 0;
+    list-style: none;
+  }
   .panes {
     display: none;
   }

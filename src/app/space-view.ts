@@ -77,7 +77,7 @@ export class SpaceView extends LitElement {
             .audience=${audience}
             @rename=${this.#rename}
           ></people-list>
-          ${this.#renderMilestones(milestones)}
+          ${this.#renderWarnings()} ${this.#renderMilestones(milestones)}
         </section>
         <section class="talk">
           <talk-view
@@ -102,6 +102,14 @@ export class SpaceView extends LitElement {
       ? `The XMPP service is away. ${others}; reconnecting.`
       : `${this.#whyAway(service.reason)} Until it lets us in, only tabs of this browser meet here.`
     return html`<p class="calm" role="status" data-testid="service-banner">${sentence}</p>`
+  }
+
+  #renderWarnings() {
+    const { warnings } = this.space
+    if (warnings.length === 0) return nothing
+    return html`<ul class="warnings calm" role="status" aria-label="Warnings" data-testid="warnings">
+      ${warnings.map((warning) => html`<li>${warning}</li>`)}
+    </ul>`
   }
 
   /** The reason does not change while one more attempt is under way. */

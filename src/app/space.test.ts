@@ -119,6 +119,17 @@ test('the silent are forgotten, unless there is a link to them', async () => {
   expect(namesSeenBy(spaces[0])).toEqual(['Ben', 'Cid'])
 })
 
+test('what the ring warns of is said in the space, and taken back when it is over', async () => {
+  const { spaces, rings } = await chainOf('Ann', 'Ben')
+  const [ring, space] = [rings[0] as FakeRing, spaces[0] as Space]
+  ring.warnings = ['Somebody pretended.']
+  await vi.advanceTimersByTimeAsync(5_000)
+  expect(space.warnings).toEqual(['Somebody pretended.'])
+  ring.warnings = []
+  await vi.advanceTimersByTimeAsync(5_000)
+  expect(space.warnings).toEqual([])
+})
+
 test('hello is repeated for those who missed it', async () => {
   const { rings } = await chainOf('Ann', 'Ben')
   const broadcast = vi.spyOn(rings[0] as FakeRing, 'broadcast')

@@ -40,6 +40,8 @@ export class Space {
   state: RingState
   service: ServiceState
   messages: readonly TalkMessage[] = []
+  /** What people here should know of, in words. */
+  warnings: readonly string[] = []
   /** Messages that came in since `markRead`. */
   unread = 0
   name: string
@@ -216,6 +218,11 @@ export class Space {
   #tick(): void {
     const now = Date.now()
     if (this.#people.forgetSilent(now)) this.#onChange()
+    const { warnings } = this.ring.snapshot()
+    if (warnings.join() !== this.warnings.join()) {
+      this.warnings = warnings
+      this.#onChange()
+    }
     if (this.state !== 'alone' && now - this.#lastHelloMs >= HELLO_EVERY_MS) this.#helloSoon()
   }
 

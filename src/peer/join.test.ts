@@ -150,6 +150,7 @@ describe('a ring', () => {
         'shortcuts',
         'dht',
         'counters',
+        'warnings',
         'trace',
       ]),
     )

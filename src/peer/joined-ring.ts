@@ -18,6 +18,7 @@ import { pageEvents } from './page-events.ts'
 import type { Invitation, Milestones, PeerEvent, PeerInfo, Ring, RingEvents, ServiceState, Snapshot } from './ring.ts'
 import { BROADCAST_OVERHEAD_BYTES, type SignedBroadcasts } from './signed-broadcasts.ts'
 import type { SignedSignals } from './signed-signals.ts'
+import { warningsIn } from './warnings.ts'
 
 /** One data channel message of this size with its headers is within what every browser takes (64 KiB). */
 export const MAX_MESSAGE_BYTES = 65_536
@@ -201,6 +202,7 @@ export class JoinedRing implements Ring {
   snapshot(): Snapshot {
     const { node, namespace } = this.parts
     const peers = [...this.peers.values()]
+    const counters = this.counters()
     return {
       address: this.address,
       state: this.state,
@@ -213,7 +215,8 @@ export class JoinedRing implements Ring {
         .filter(({ allRoles }) => hasRole(allRoles, SHORTCUT))
         .map(({ address }) => address),
       dht: null,
-      counters: this.counters(),
+      counters,
+      warnings: warningsIn(counters),
       trace: [...this.driver.trace],
     }
   }

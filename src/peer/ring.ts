@@ -45,6 +45,8 @@ export type Snapshot = {
   shortcuts: Address[]
   dht: null
   counters: Record<string, number>
+  /** What a person should know of, in words: what was refused, and what to do about it. */
+  warnings: string[]
   trace: { atMs: number; what: string }[]
 }
 
