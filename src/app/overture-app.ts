@@ -182,7 +182,7 @@ export class OvertureApp extends LitElement {
       this.page = { name: 'space', link, space }
       void this.#nameInviter(link, space)
     }
-    this.#changed()
+    this.version++
   }
 
   /** With an account of our own, the link to share names us, so that whoever follows it becomes our contact. */
@@ -196,6 +196,7 @@ export class OvertureApp extends LitElement {
     this.#changed()
   }
 
+  /** A space changes in bursts, as a ring does. */
   readonly #draw = paced(() => {
     this.version++
   })
