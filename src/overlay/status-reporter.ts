@@ -122,7 +122,9 @@ export class StatusReporter {
     const structured = this.core.table.structured()
     const isSameRing = report.structured === structured && report.putOffUntilMs === undefined
     const isSameSelf = told?.roles === connection.roles && told.hidden === this.core.hidden
-    if (isSameSelf && (isSameRing || this.isFleeting(connection))) return
+    // Of a far end that was told nothing by name, the handshake has told it what there is to say of such a link.
+    if (this.isFleeting(connection) && (isSameSelf || !told)) return
+    if (isSameSelf && isSameRing) return
     if (isSameSelf && others === 'later' && this.connected && !this.besideUs().has(connection)) return
     report.structured = structured
     const status = this.core.statusFor(connection.address)
