@@ -6,7 +6,7 @@
  *   no name     fields (u8, u16, u32 big-endian; address = 20 bytes; text = u16 length, UTF-8)       sent when
  *   0  start    version u8, namespace 20 bytes, attempt u32, incarnation u32, from address,          a channel opened that
  *               to address (zeros: whoever is there), endpoints, status                              we dialled
- *   1  accept   attempt u32, incarnation u32, from address, endpoints, status                        start was good
+ *   1  accept   attempt u32, incarnation u32, from address, endpoints, status                        start, or a proof
  *   2  confirm  attempt u32                                                                          accept was good
  *   3  refuse   attempt u32, code u8                                                                 start was not
  *   4  status   status                                                                               roles or neighbours changed
