@@ -46,9 +46,18 @@ describe('a node', () => {
     const effects: Effect[] = []
     const config = nodeConfig({ address: self, incarnation: 1, namespace: 'a'.repeat(40), transports: [] })
     const core = { config, table, nowMs: 0, random: () => 0.5, emit: (effect: Effect) => effects.push(effect) }
-    const greeters = new Greeters(core as unknown as NodeCore, () => [left, right])
+    const asking = { until: 0 }
+    const hosts = {
+      known: 3,
+      get unanswered() {
+        return core.nowMs < asking.until ? 1 : 0
+      },
+    }
+    const greeters = new Greeters(core as unknown as NodeCore, () => [left, right], hosts)
     const pass = () => {
-      while (greeters.deadlineMs !== undefined) {
+      // Who seeks goes on saying so.
+      const endMs = core.nowMs + 20_000
+      while (greeters.deadlineMs !== undefined && greeters.deadlineMs < endMs) {
         core.nowMs = greeters.deadlineMs
         greeters.wake()
       }
@@ -59,11 +68,33 @@ describe('a node', () => {
       pass()
       return effects.flatMap((effect) => (effect.type === 'visibility' ? [effect.visibility] : []))
     }
-    return { greeters, become }
+    return { greeters, become, core, asking }
   }
 
-  test('that is not let in shows itself', () => {
-    expect(setup(5).become(false)).toEqual(['shown'])
+  test('that is not let in seeks', () => {
+    expect(new Set(setup(5).become(false))).toEqual(new Set(['seeking']))
+  })
+
+  test('that may yet be let in by somebody it has asked waits for that, and not for ever', () => {
+    const shownAtMs = (untilMs: number) => {
+      const it = setup(5)
+      it.asking.until = untilMs
+      it.greeters.review(false)
+      while (it.greeters.visibility === 'newcomer') {
+        it.core.nowMs = it.greeters.deadlineMs as number
+        it.greeters.wake()
+      }
+      return it.core.nowMs
+    }
+    expect(shownAtMs(0)).toBeLessThan(8_000)
+    expect(shownAtMs(8_000)).toBeGreaterThanOrEqual(8_000)
+    expect(shownAtMs(60_000)).toBeLessThan(20_000)
+  })
+
+  test('that seeks says so again and again, and no more once it is let in', () => {
+    const { become } = setup(5)
+    expect(become(false).length).toBeGreaterThan(1)
+    expect(become(true)).toEqual(['shown'])
   })
 
   test('of a small ring shows itself', () => {
@@ -77,7 +108,7 @@ describe('a node', () => {
   test('that was quiet and has lost its ring asks like a newcomer before it shows itself', () => {
     const { become } = setup(200)
     become(true)
-    expect(become(false)).toEqual(['newcomer', 'shown'])
+    expect(become(false).slice(0, 2)).toEqual(['newcomer', 'seeking'])
   })
 
   test('that is in its ring again before long changes nothing', () => {

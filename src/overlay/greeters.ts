@@ -4,10 +4,13 @@
  * itself, from the nodes next to it, and of a ring that was split each part has its own, which is how they find each other.
  *
  *   newcomer --connected, few--> shown <--few, crowd--> greeter, when one of the places is ours
- *    |    ^                        ^  ^                     |  ^
- *    |    |                        |  +--- ring lost -------+  +-- a place is won or lost --> quiet
- *    |    +--------------------- ring lost -----------------------------------------------------+
- *    +-- not let in ---------------+
+ *    |    ^                        |                        |  ^
+ *    |    |                    ring lost                ring lost  +-- a place is won or lost --> quiet
+ *    |    |                        v                        |                                      |
+ *    +----|---- not let in --> seeking <--------------------+                                      |
+ *         +--------------------------------- ring lost --------------------------------------------+
+ *
+ * Who is seeking is seen unless many others are who seek: it says so again and again, until it is let in.
  *
  * Each change waits for a moment, so that whoever follows is there before whoever goes. When a whole crowd has lost its ring,
  * those who were quiet ask like newcomers, so that they do not all show themselves to all.
@@ -17,10 +20,10 @@ import type { NodeCore } from './node-core.ts'
 import type { Part } from './part-schedule.ts'
 
 /**
- * `newcomer`: for as long as it takes to see who greets. `shown`: like everybody in a small ring, or in none. `greeter`:
- * for a crowd. `quiet`: others greet.
+ * `newcomer`: for as long as it takes to see who greets. `seeking`: nobody lets us in, so that we are to be found, unless
+ * enough others are. `shown`: like everybody in a small ring. `greeter`: for a crowd. `quiet`: others greet.
  */
-export type Visibility = 'newcomer' | 'shown' | 'greeter' | 'quiet'
+export type Visibility = 'newcomer' | 'seeking' | 'shown' | 'greeter' | 'quiet'
 
 /** A guess: enough that no service hides them all and no burst of deaths takes them all, and few to be told of everybody. */
 export const GREETERS = 16
@@ -36,20 +39,40 @@ const SPARED_ABOVE = 10
 const CHANGE_MS = 1_000
 /** A guess: a ring that closes by itself has done so, and a newcomer has been let in. */
 const LOST_MS = 4_000
+/** The same where some who were asked may yet answer: a service that is behind is not to bear a presence, too. A guess. */
+const LOST_WHILE_ASKING_MS = 15_000
+/** A guess: several rounds among those who were seen, after which others may be there. */
+const ASKING_LOOK_MS = 1_000
+const SEEK_AGAIN_MS = 10_000
 
 export class Greeters implements Part {
   visibility: Visibility = 'newcomer'
-  deadlineMs: number | undefined
+  private changeAtMs: number | undefined
+  private againAtMs = Number.POSITIVE_INFINITY
   private readonly core: NodeCore
   /** The nodes next to us, linked or not. */
   private readonly nextToUs: () => readonly [left: Address | undefined, right: Address | undefined]
+  /** Who might let us in: how many are seen, and how many of those who were asked may yet answer. */
+  private readonly hosts: { readonly known: number; readonly unanswered: number }
+  private notInSinceMs: number | undefined
   private connected = false
   private crowd = false
   private wanted: Visibility = 'newcomer'
 
-  constructor(core: NodeCore, nextToUs: () => readonly [left: Address | undefined, right: Address | undefined]) {
+  constructor(
+    core: NodeCore,
+    nextToUs: () => readonly [left: Address | undefined, right: Address | undefined],
+    hosts: { readonly known: number; readonly unanswered: number },
+  ) {
     this.core = core
     this.nextToUs = nextToUs
+    this.hosts = hosts
+  }
+
+  get deadlineMs(): number | undefined {
+    if (this.changeAtMs !== undefined || this.visibility !== 'seeking') return this.changeAtMs
+    // Where nobody is seen nobody goes unseen.
+    return this.hosts.known > 0 ? this.againAtMs : undefined
   }
 
   /** Whether the ring, as far as we or those who have let us in know, is so large that not all are linked to all. */
@@ -71,24 +94,36 @@ export class Greeters implements Part {
   /** To be called whenever the table, or who is next to us, may have changed. */
   review(connected: boolean): void {
     this.connected = connected
+    this.notInSinceMs = connected ? undefined : (this.notInSinceMs ?? this.core.nowMs)
     if (!this.core.config.greeters) return
     const wanted = this.wish(connected)
-    if (wanted === this.wanted && (this.deadlineMs !== undefined || wanted === this.visibility)) return
+    if (wanted === this.wanted && (this.changeAtMs !== undefined || wanted === this.visibility)) return
     this.wanted = wanted
     const delayMs = (connected ? CHANGE_MS : LOST_MS) * (0.5 + this.core.random())
-    this.deadlineMs = wanted === this.visibility ? undefined : this.core.nowMs + delayMs
+    this.changeAtMs = wanted === this.visibility ? undefined : this.core.nowMs + delayMs
   }
 
   wake(): void {
     if (this.deadlineMs === undefined || this.deadlineMs > this.core.nowMs) return
-    this.deadlineMs = undefined
+    this.changeAtMs = undefined
+    if (this.putsOff()) return
     this.visibility = this.wanted
     this.core.emit({ type: 'visibility', visibility: this.visibility })
+    this.againAtMs = this.core.nowMs + SEEK_AGAIN_MS * (0.5 + this.core.random())
     this.review(this.connected)
   }
 
+  /** To seek before the last of those who were asked has answered would burden a service that may only be slow. */
+  private putsOff(): boolean {
+    const { nowMs, random } = this.core
+    const isLong = nowMs >= (this.notInSinceMs ?? nowMs) + LOST_WHILE_ASKING_MS
+    if (this.wanted !== 'seeking' || isLong || this.hosts.unanswered === 0) return false
+    this.changeAtMs = nowMs + ASKING_LOOK_MS * (0.5 + random())
+    return true
+  }
+
   private wish(connected: boolean): Visibility {
-    if (!connected) return this.visibility === 'quiet' ? 'newcomer' : 'shown'
+    if (!connected) return this.visibility === 'quiet' ? 'newcomer' : 'seeking'
     const { table, config } = this.core
     const size = table.estimateSize(config.perSide)
     this.crowd = size > CROWD || (this.crowd && size >= NO_CROWD)

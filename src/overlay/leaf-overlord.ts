@@ -46,6 +46,12 @@ const FEW = 3
 /** Candidates are shown one after the other. A guess: a service sends what it has in one go. */
 const GATHERING_MS = 30
 
+/**
+ * Who has not answered by then is dead, or the service is slow: so long nobody else is asked in its place, else a service
+ * that is behind is asked ever more. A guess: many round trips.
+ */
+const PATIENCE_MS = 6_000
+
 type Candidate = { endpoint: Endpoint; dialAfterMs: number; greeter: boolean }
 
 export class LeafOverlord {
@@ -67,6 +73,8 @@ export class LeafOverlord {
   private settled = false
   /** How many were asked in this round. */
   private asked = 0
+  /** When those were asked who may yet answer. */
+  private readonly askedAtMs = new Map<Endpoint, number>()
 
   constructor(core: NodeCore, linker: Linker, greeters: Pick<Greeters, 'visibility' | 'watchersOf'>) {
     this.core = core
@@ -244,10 +252,20 @@ export class LeafOverlord {
     for (const endpoint of endpoints) {
       if (this.core.table.ofEndpoint(endpoint)) continue
       this.roundAtMs ??= this.core.nowMs + this.roundDelayMs()
-      if (this.asked >= this.perRound) return
+      if (Math.max(this.asked, this.unanswered) >= this.perRound) return
       this.asked++
+      this.askedAtMs.set(endpoint, this.core.nowMs)
       this.linker.dial(endpoint, undefined, LEAF)
     }
+  }
+
+  /** How many of those who were asked may yet answer. */
+  get unanswered(): number {
+    for (const [endpoint, atMs] of this.askedAtMs) {
+      const isOpen = atMs + PATIENCE_MS > this.core.nowMs && this.linker.isDialling(endpoint)
+      if (!isOpen) this.askedAtMs.delete(endpoint)
+    }
+    return this.askedAtMs.size
   }
 
   private get perRound(): number {

@@ -121,7 +121,15 @@ export class NodeParts {
     })
     this.finder = new Finder(core, this.requests)
     this.carefulFinder = new CarefulFinder(core, this.requests)
-    this.greeters = new Greeters(core, () => [this.nearOverlord.left[0], this.nearOverlord.right[0]])
+    const leaves = () => this.leafOverlord
+    this.greeters = new Greeters(core, () => [this.nearOverlord.left[0], this.nearOverlord.right[0]], {
+      get known() {
+        return leaves().known
+      },
+      get unanswered() {
+        return leaves().unanswered
+      },
+    })
     this.leafOverlord = new LeafOverlord(core, this.linker, this.greeters)
     this.nearOverlord = new NearOverlord(core, this.connector, () => this.leafOverlord.known)
     this.shortcutOverlord = new ShortcutOverlord(core, this.connector)

@@ -8,6 +8,11 @@ import { xml } from '../xmpp/stanza.ts'
 
 /** A guess: half of the greeters of a ring, so that enough are left when some go at once. */
 export const ENOUGH_GREETERS = 8
+/**
+ * Of those whom nobody lets in so many are seen, the first by name, and the others find these: else the presence of a crowd
+ * that cannot get in takes all of a service's time, and nobody gets in. A guess: as many as a crowd has greeters, and half.
+ */
+export const ENOUGH_SEEKERS = 24
 const NS = 'urn:overture:rendezvous:0'
 
 /** What a presence carries of somebody who is to be seen so. */
@@ -40,8 +45,9 @@ export class GreeterWatch {
     this.count = 0
   }
 
-  /** Whether one who wants to be seen so may go unseen here. */
-  excuses(visibility: Visibility): boolean {
+  /** Whether one who is to be seen so under this name may go unseen here. */
+  excuses(own: string, visibility: Visibility): boolean {
+    if (visibility === 'seeking') return this.countBefore(own, ENOUGH_SEEKERS) >= ENOUGH_SEEKERS
     return (visibility === 'newcomer' || visibility === 'quiet') && this.count >= ENOUGH_GREETERS
   }
 
@@ -65,5 +71,12 @@ export class GreeterWatch {
       else if (host < own) before++
     }
     return !isHost || before >= ENOUGH_GREETERS
+  }
+
+  private countBefore(own: string, enough: number): number {
+    if (this.greets.size < enough) return 0
+    let before = 0
+    for (const name of this.greets.keys()) if (name < own && ++before >= enough) break
+    return before
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { type Candidate, StanzaError } from '../ports.ts'
 import { xml } from '../xmpp/stanza.ts'
 import { MAX_CANDIDATES } from './candidate-table.ts'
-import { ENOUGH_GREETERS } from './greeter-watch.ts'
+import { ENOUGH_GREETERS, ENOUGH_SEEKERS } from './greeter-watch.ts'
 import { hostilePresence } from './hostile-presence.ts'
 import { PresenceRendezvous } from './presence.ts'
 import { resourceOf, showsNamespace } from './resource.ts'
@@ -197,6 +197,29 @@ describe('presence rendezvous', () => {
       expect(types(stanzas)).toEqual(['available'])
       stanzas.receive(greeter(51))
       expect(types(stanzas)).toEqual(['available', 'unavailable'])
+    })
+
+    test('of those whom nobody lets in the first by name are seen, and the others are not', async () => {
+      const names = Array.from({ length: 3 * ENOUGH_SEEKERS }, (_, index) => `juliet@example.org/c0ffee.${index}`)
+      const deciding = names.map(async (own) => {
+        const { stanzas, settle, rendezvous } = started(own)
+        await settle()
+        rendezvous.show('seeking')
+        for (const name of names) if (name !== own) stanzas.receive(`<presence from='${name}'/>`)
+        return rendezvous.isSeen
+      })
+      const seen = (await Promise.all(deciding)).filter((isSeen) => isSeen)
+      expect(seen).toHaveLength(ENOUGH_SEEKERS)
+    })
+
+    test('who went unseen looks again each time that it says it seeks', async () => {
+      const { stanzas, settle, rendezvous } = started()
+      await settle()
+      rendezvous.show('seeking')
+      for (let index = 0; index < ENOUGH_SEEKERS; index++)
+        stanzas.receive(`<presence from='juliet@example.org/c0ffee.${index}'/>`)
+      rendezvous.show('seeking')
+      expect(types(stanzas)).toEqual(['available', 'unavailable', 'available'])
     })
 
     test('a quiet one is seen again when its ring is lost, and not before, though its service lets it in anew', async () => {

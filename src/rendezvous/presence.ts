@@ -2,7 +2,7 @@
  * Who of our own resources and roster contacts is in the same namespace? The paper's way (§III.B): their presence shows
  * it in the resource (RFC 6121 §4). Needs an account that others share, or contacts; nobody needs to be asked.
  *
- *   unseen --online--> looking --few are listed--> arriving --answered--> seen --enough greet for us--> unseen
+ *   unseen --online--> looking --few are listed--> arriving --answered--> seen --enough greet or seek--> unseen
  *     ^                   |                           ^
  *     +--enough are listed+                           +-- shown, greeter -- unseen
  */
@@ -164,7 +164,13 @@ export class PresenceRendezvous implements Rendezvous {
 
   /** Only resources of our own account greet for it: who has us as a contact sees nobody else. */
   private withdrawIfExcused(): boolean {
-    if (this.seenAs === undefined || this.arriving !== undefined || !this.watch.excuses(this.visibility)) return false
+    const { jid } = this.stanzas
+    if (this.seenAs === undefined || jid === undefined) return false
+    const { visibility, watch } = this
+    const isExcused = this.arriving === undefined && watch.excuses(jid, visibility)
+    // A newcomer that has found no list of greeters finds those of a crowd who are seen, as who is seeking does.
+    const seeks = visibility === 'seeking' || (visibility === 'newcomer' && this.list !== undefined)
+    if (!isExcused && !(seeks && watch.excuses(jid, 'seeking'))) return false
     this.seenAs = undefined
     this.list?.stop()
     this.stanzas.send(xml('presence', { type: 'unavailable' }))

@@ -176,7 +176,7 @@ export class RoomMembership {
     const { state, visibility } = this
     const { stanzas, room } = this.options
     if (state.name !== 'inside' || stanzas.jid === undefined) return
-    if (this.watch.excuses(visibility)) this.leave()
+    if (this.watch.excuses(state.nick, visibility)) this.leave()
     else if ((visibility === 'greeter') !== (this.seenAs === 'greeter')) {
       this.seenAs = visibility
       stanzas.send(changedPresence(room, state.nick, stanzas.jid, visibility))
