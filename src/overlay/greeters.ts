@@ -41,14 +41,19 @@ const CHANGE_MS = 1_000
 const LOST_MS = 4_000
 /** The same where some who were asked may yet answer: a service that is behind is not to bear a presence, too. A guess. */
 const LOST_WHILE_ASKING_MS = 15_000
-/** A guess: several rounds among those who were seen, after which others may be there. */
 const ASKING_LOOK_MS = 1_000
+/**
+ * Guesses: several rounds among those who were seen, after which others may be there. Twice as long each time: a service
+ * that is behind with showing all to all catches up only if they show themselves less and less.
+ */
 const SEEK_AGAIN_MS = 10_000
+const SEEK_AGAIN_MAX_MS = 160_000
 
 export class Greeters implements Part {
   visibility: Visibility = 'newcomer'
   private changeAtMs: number | undefined
   private againAtMs = Number.POSITIVE_INFINITY
+  private againAfterMs = SEEK_AGAIN_MS
   private readonly core: NodeCore
   /** The nodes next to us, linked or not. */
   private readonly nextToUs: () => readonly [left: Address | undefined, right: Address | undefined]
@@ -95,6 +100,7 @@ export class Greeters implements Part {
   review(connected: boolean): void {
     this.connected = connected
     this.notInSinceMs = connected ? undefined : (this.notInSinceMs ?? this.core.nowMs)
+    if (connected) this.againAfterMs = SEEK_AGAIN_MS
     if (!this.core.config.greeters) return
     const wanted = this.wish(connected)
     if (wanted === this.wanted && (this.changeAtMs !== undefined || wanted === this.visibility)) return
@@ -109,7 +115,10 @@ export class Greeters implements Part {
     if (this.putsOff()) return
     this.visibility = this.wanted
     this.core.emit({ type: 'visibility', visibility: this.visibility })
-    this.againAtMs = this.core.nowMs + SEEK_AGAIN_MS * (0.5 + this.core.random())
+    if (this.visibility === 'seeking') {
+      this.againAtMs = this.core.nowMs + this.againAfterMs * (0.5 + this.core.random())
+      this.againAfterMs = Math.min(2 * this.againAfterMs, SEEK_AGAIN_MAX_MS)
+    }
     this.review(this.connected)
   }
 
