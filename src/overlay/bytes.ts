@@ -59,6 +59,11 @@ export class ByteReader {
     }
   }
 
+  /** A copy; nothing where there is less. */
+  bytesOf(count: number): Uint8Array {
+    return this.take(count) ? this.bytes.slice(this.offset - count, this.offset) : new Uint8Array()
+  }
+
   /** A view, not a copy. */
   rest(): Uint8Array {
     const rest = this.bytes.subarray(this.offset)

@@ -4,13 +4,15 @@
  */
 import type { Address } from './address.ts'
 import type { ChannelKind } from './channel-kind.ts'
+import type { DhtFailure } from './dht.ts'
+import type { DhtRecord } from './dht-record.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Visibility } from './greeters.ts'
 
 /** Positive for channels that the node dials, negative for those that arrive; never used twice. */
 export type ChannelId = number
 
-/** Names one `send`, `broadcast` or `find` until it is settled or answered. */
+/** Names one `send`, `broadcast`, `find`, `dht-put` or `dht-get` until it is settled or answered. */
 export type Ticket = number
 
 export type NodeState = 'alone' | 'joining' | 'connected'
@@ -74,6 +76,12 @@ export type Input =
    * manieth attempt it is, and it takes another way.
    */
   | { type: 'signal'; to: Address; data: Uint8Array; attempt: number }
+  /** Puts a record, or a new lease of it; answered by `dht-settled`. `create`: only where no other value is. */
+  | { type: 'dht-put'; ticket: Ticket; record: DhtRecord; create: boolean }
+  /** One page of what lies under a key, after the tag of the last of the page before; answered by `dht-found`. */
+  | { type: 'dht-get'; ticket: Ticket; key: Address; after: string }
+  /** Which of the records of a `dht-check` have a good proof. */
+  | { type: 'dht-checked'; check: number; proved: readonly boolean[] }
   /** There are keys for this node now, which there were not, or others than before. */
   | { type: 'introduced'; to: Address }
   /** The page was hidden or shown: a hidden tab answers late. */
@@ -92,6 +100,11 @@ export type Effect =
   | { type: 'settle'; ticket: Ticket; failure: SendFailure | undefined }
   /** Who says so itself; undefined when nobody has answered, or there is too much to ask already. */
   | { type: 'found'; ticket: Ticket; address: Address | undefined }
+  | { type: 'dht-settled'; ticket: Ticket; failure: DhtFailure | undefined }
+  /** Undefined when nobody has answered. What is withdrawn is left out. */
+  | { type: 'dht-found'; ticket: Ticket; records: DhtRecord[] | undefined; more: boolean }
+  /** Whether the writers to whom these are bound have written them; answered by `dht-checked`. */
+  | { type: 'dht-check'; check: number; records: DhtRecord[] }
   /** A node of the ring has sent us a signal; the bytes may be kept. `isOwn`: over that node's own link. */
   | { type: 'signalled'; from: Address; data: Uint8Array; isOwn: boolean }
   /**

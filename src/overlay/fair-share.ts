@@ -27,6 +27,7 @@ export type FloodKind =
   | 'broadcast'
   | 'own broadcast'
   | 'signal'
+  | 'dht'
 
 type Allowance = { perSecond: number; burst: number }
 
@@ -56,6 +57,8 @@ const ALLOWANCES: Record<FloodKind, Allowance> = {
   'own broadcast': { perSecond: 500, burst: 8_000 },
   /** A dozen for each attempt at a link, and a page makes dozens while it joins. Seen: 5. */
   signal: { perSecond: 200, burst: 2_000 },
+  /** In units of `unitsOf`: who comes is handed all that it is to hold. Seen: 210. */
+  dht: { perSecond: 500, burst: 8_000 },
 }
 
 /** One kilobyte costs about as much as one small packet. A guess. */

@@ -5,6 +5,7 @@
 import { type Address, sameAddresses } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { Connector } from './connector.ts'
+import type { Dht } from './dht.ts'
 import type { ChannelId } from './effects.ts'
 import { type FairShare, type FloodKind, unitsOf } from './fair-share.ts'
 import type { Keepalive } from './keepalive.ts'
@@ -42,6 +43,7 @@ export type IntakeParts = {
   signals: Signals
   tunnels: TunnelChannels
   tunnelOverlord: TunnelOverlord
+  dht: Dht
 }
 
 /** What makes us look at the ring anew, or answer. Nothing else that comes without data does either often. */
@@ -131,6 +133,9 @@ export class FrameIntake {
         else this.core.count('packet: bad reset')
         return
       }
+      case 'dht':
+        this.parts.dht.receive(source, payload)
+        return
       case 'signal':
         this.parts.signals.received(source, payload, isOwn)
         return

@@ -30,6 +30,10 @@ export type NodeConfig = {
   onDemand: boolean
   /** Whether in a crowd only a few show their presence. */
   greeters: boolean
+  /** How many nodes hold each record of the DHT, the nearest to its key. */
+  replicas: number
+  /** Whether what is bound to a writer is taken only once the world has found its proof good. */
+  provesRecords: boolean
   /** Seals what goes through others; undefined: it is sent in plain. */
   sealer: Sealer | undefined
 }
@@ -38,6 +42,8 @@ export type NodeFacts = Pick<NodeConfig, 'address' | 'incarnation' | 'namespace'
 
 /** Brunet, StructuredNearConnectionOverlord: two on each side bear the loss of either. */
 const PER_SIDE = 2
+/** As many as those next to us name on either side of us. A guess: half of what Brunet makes, all of them side by side. */
+const REPLICAS = 6
 
 export function nodeConfig(facts: NodeFacts): NodeConfig {
   return {
@@ -48,6 +54,8 @@ export function nodeConfig(facts: NodeFacts): NodeConfig {
     tunnels: true,
     onDemand: true,
     greeters: true,
+    replicas: REPLICAS,
+    provesRecords: false,
     sealer: undefined,
     ...facts,
   }

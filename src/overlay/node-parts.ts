@@ -7,6 +7,7 @@ import { Broadcast, type BroadcastContent } from './broadcast.ts'
 import { CarefulFinder } from './careful-finder.ts'
 import type { Connection } from './connection.ts'
 import { Connector } from './connector.ts'
+import { Dht } from './dht.ts'
 import { BARRED_MS, FairShare, type Sharer, unitsOf } from './fair-share.ts'
 import { Finder } from './finder.ts'
 import { FrameIntake } from './frame-intake.ts'
@@ -67,6 +68,7 @@ export class NodeParts {
   readonly streams: MessageStreams
   readonly broadcast: Broadcast
   readonly signals: Signals
+  readonly dht: Dht
   /** Of all parts but the streams, which most inputs concern. */
   readonly schedule: PartSchedule
 
@@ -178,7 +180,9 @@ export class NodeParts {
       done: (ticket) => core.emit({ type: 'settle', ticket, failure: undefined }),
     })
     this.signals = new Signals(core, (far) => this.tunnelOverlord.namedBy(far))
-    const { fairShare, linker, linkKeeper, keepalive, packets, connector, requests, sealed, streams, signals } = this
+    this.dht = new Dht(core, (address) => this.connector.shunnedUntilMs(address) !== undefined)
+    const { fairShare, linker, linkKeeper, keepalive, packets, connector, requests, sealed, streams, signals, dht } =
+      this
     const { tunnels, tunnelOverlord } = this
     this.intake = new FrameIntake(
       core,
@@ -195,6 +199,7 @@ export class NodeParts {
         signals,
         tunnels,
         tunnelOverlord,
+        dht,
       },
       { named: events.named },
     )
@@ -223,6 +228,7 @@ export class NodeParts {
       this.linkReporter,
       this.upkeep,
       this.greeters,
+      this.dht,
     ])
   }
 

@@ -12,6 +12,7 @@
 import type { Address } from './address.ts'
 import type { Connection } from './connection.ts'
 import { ConnectionTable } from './connection-table.ts'
+import type { Dht } from './dht.ts'
 import type { ChannelId, Effect, Input, NodeState } from './effects.ts'
 import { type Endpoint, schemeOf } from './endpoint.ts'
 import type { Visibility } from './greeters.ts'
@@ -79,6 +80,11 @@ export class Node implements NodeCore {
   /** Whether the ring is whole as seen from here and each of its links has the best channel that it can have. */
   get settled(): boolean {
     return this.state === 'connected' && this.parts.upgrader.settled
+  }
+
+  /** What of the DHT is held here. */
+  get dht(): Dht {
+    return this.parts.dht
   }
 
   /** What goes with the proof of who we are to whoever dials us, where channels prove such things (`Proof.accept`). */
@@ -174,6 +180,15 @@ export class Node implements NodeCore {
         else this.parts.finder.find(key, found)
         break
       }
+      case 'dht-put':
+        this.parts.dht.put(input.ticket, input.record, input.create)
+        break
+      case 'dht-get':
+        this.parts.dht.get(input.ticket, input.key, input.after)
+        break
+      case 'dht-checked':
+        this.parts.dht.checked(input.check, input.proved)
+        break
       case 'signal':
         this.parts.signals.send(input.to, input.data, input.attempt)
         break
@@ -210,6 +225,12 @@ export class Node implements NodeCore {
       case 'find':
         this.emit({ type: 'found', ticket: input.ticket, address: undefined })
         break
+      case 'dht-put':
+        this.emit({ type: 'dht-settled', ticket: input.ticket, failure: 'unreachable' })
+        break
+      case 'dht-get':
+        this.emit({ type: 'dht-found', ticket: input.ticket, records: undefined, more: false })
+        break
       case 'tunnel-send':
       case 'tunnel-close':
         this.parts.tunnels.handle(input)
@@ -245,6 +266,7 @@ export class Node implements NodeCore {
     this.namesChanged = false
     this.parts.leafOverlord.review(this.parts.nearOverlord.connected)
     this.parts.greeters.review(this.parts.nearOverlord.connected)
+    this.parts.dht.review(this.parts.nearOverlord.connected)
     const state = this.parts.nearOverlord.connected ? 'connected' : this.table.size > 0 ? 'joining' : 'alone'
     if (state !== this.state) {
       this.state = state
@@ -293,6 +315,7 @@ export class Node implements NodeCore {
     this.parts.reporter.forget(connection)
     this.parts.connector.lost(connection)
     if (loss === 'left') {
+      this.parts.dht.keeper.lost(connection.address)
       this.parts.reporter.hurry()
       this.parts.connector.shun(connection.address, SILENT_SHUNNED_MS)
       this.parts.leafOverlord.suspect(connection.endpoints)

@@ -74,11 +74,15 @@ export class PacketSwitch {
       this.transmit(next, bytes)
     }
     if (!deliver) return
-    const { body, source } = packet
-    if (body === 'forward') this.forward(packet, bringer, wrapping)
-    else if ((body !== 'request' && body !== 'signal') || this.fairShare.admits(from, body, 1, source, isOwn)) {
-      this.events.delivered(packet, isOwn)
-    }
+    if (packet.body === 'forward') this.forward(packet, bringer, wrapping)
+    else if (this.admits(packet, bringer)) this.events.delivered(packet, isOwn)
+  }
+
+  /** Whether there is room for what it asks of us ourselves. Data are paced by their streams. */
+  private admits({ body, source, payload }: Packet, { from, isOwn }: Bringer): boolean {
+    if (body === 'dht') return this.fairShare.admits(from, body, unitsOf(payload.length), source, isOwn)
+    if (body === 'request' || body === 'signal') return this.fairShare.admits(from, body, 1, source, isOwn)
+    return true
   }
 
   /** Routes the packet inside on from here. Who wraps a packet wraps its own. */

@@ -20,18 +20,18 @@ const MAX_ANSWERED = 512
 const ANSWER_KEPT_MS = 10_000
 
 /** Hears the reply and who gave it. */
-type Answered = (reply: Reply | undefined, from?: Address) => void
+type Answered<R> = (reply: R | undefined, from?: Address) => void
 
-type Pending = {
+type Pending<R> = {
   attempts: number
   resends: number
   deadlineMs: number
   send: () => void
-  done: Answered
+  done: Answered<R>
 }
 
-export class Requests {
-  private readonly pending = new Map<number, Pending>()
+export class Requests<R extends { id: number } = Reply> {
+  private readonly pending = new Map<number, Pending<R>>()
   private readonly answered = new Map<string, { reply: Uint8Array; untilMs: number }>()
   private readonly timers: TimerProfile['request']
   private readonly count: (reason: string) => void
@@ -51,7 +51,7 @@ export class Requests {
   }
 
   /** `done` is called once, with undefined when no answer came or too many wait already. */
-  ask(nowMs: number, send: (id: number) => void, done: Answered, resends = this.timers.resends): void {
+  ask(nowMs: number, send: (id: number) => void, done: Answered<R>, resends = this.timers.resends): void {
     if (this.pending.size >= MAX_PENDING) {
       this.count('request: too many at once')
       done(undefined)
@@ -65,7 +65,7 @@ export class Requests {
   }
 
   /** False for a reply that nobody waits for. */
-  handleReply(reply: Reply, from?: Address): boolean {
+  handleReply(reply: R, from?: Address): boolean {
     const pending = this.pending.get(reply.id)
     if (!pending) return false
     this.pending.delete(reply.id)

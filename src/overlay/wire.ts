@@ -38,7 +38,7 @@
  *   3  data     stream u32, sequence u32, ack-stream u32, ack u32, content u8, content
  *   4  ack      ack-stream u32, ack u32
  *   5  reset    stream u32
- *   6  signal   bytes, which mean nothing to the core   7  sealed   3, 4 or 5 for the destination alone: sealed-packets.ts
+ *   6  signal   bytes, which mean nothing to the core   7  sealed   3, 4 or 5 for the destination alone: sealed-packets.ts   8  dht: dht-wire.ts
  *
  *   content 0 message: bytes      content 1 broadcast: origin address, id u32, after address (zeros: the receiver's),
  *                                                      until address, bytes
@@ -105,7 +105,7 @@ export type Refusal = (typeof REFUSALS)[number]
 const MODES = ['greedy', 'annealing', 'exact', 'path', 'last'] as const
 export type Mode = (typeof MODES)[number]
 
-export const BODIES = ['request', 'reply', 'forward', 'data', 'ack', 'reset', 'signal', 'sealed'] as const
+export const BODIES = ['request', 'reply', 'forward', 'data', 'ack', 'reset', 'signal', 'sealed', 'dht'] as const
 export type Body = (typeof BODIES)[number]
 export const TUNNEL_KINDS = ['frame', 'close', 'bulk'] as const
 

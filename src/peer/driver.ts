@@ -3,6 +3,8 @@
  * none is left it sleeps until the node's deadline. The page, a Node peer and the simulator run this same loop.
  */
 import type { Address } from '../overlay/address.ts'
+import type { DhtFailure } from '../overlay/dht.ts'
+import type { DhtRecord } from '../overlay/dht-record.ts'
 import type {
   ChannelId,
   Effect,
@@ -18,9 +20,8 @@ import type { Visibility } from '../overlay/greeters.ts'
 import type { Node } from '../overlay/node.ts'
 import { isUserData } from '../overlay/user-data.ts'
 import type { Channel, ChannelEvents, Transport, TurnClock } from '../ports.ts'
+import { Trace, type TraceEntry } from './trace.ts'
 
-/** Inputs and effects kept for the snapshot. */
-const TRACE_LENGTH = 200
 /** A node is not woken at once again, or one that never meets its deadline would hang the page. */
 const SAME_DEADLINE_MS = 1
 
@@ -32,6 +33,8 @@ export interface DriverEvents {
   signalled(from: Address, data: Uint8Array, isOwn: boolean): void
   /** Keys are needed for what goes to this node through others. */
   introduce?(to: Address, reason: IntroductionReason): void
+  /** Which of these records of the DHT are from the writers that they are bound to? Answered by `checked`. */
+  check?(records: readonly DhtRecord[], checked: (proved: readonly boolean[]) => void): void
   /** What has become of a tunnel. */
   tunnelled(effect: TunnelEffect): void
   /** It may be our own network that is gone. */
@@ -40,9 +43,8 @@ export interface DriverEvents {
   visibility(visibility: Visibility): void
 }
 
-export type TraceEntry = { atMs: number; what: string }
-
-type Traced = { atMs: number; what: { type: string } & Record<string, unknown>; text?: string }
+/** One page of the records under a key. */
+export type DhtPage = { records: DhtRecord[]; more: boolean }
 
 export class Driver {
   readonly node: Node
@@ -52,10 +54,11 @@ export class Driver {
   private readonly transports = new Map<string, Transport>()
   private readonly inputs: Input[] = []
   private readonly settles = new Map<Ticket, (failure: SendFailure | undefined) => void>()
+  private readonly puts = new Map<Ticket, (failure: DhtFailure | undefined) => void>()
+  private readonly gets = new Map<Ticket, (page: DhtPage | undefined) => void>()
   private readonly finds = new Map<Ticket, (address: Address | undefined) => void>()
   private readonly tracing: boolean
-  private readonly entries: Traced[] = []
-  private entryCount = 0
+  private readonly traced = new Trace()
   private running = false
   private planning = false
   private wokenAtMs = Number.NEGATIVE_INFINITY
@@ -73,12 +76,7 @@ export class Driver {
   }
 
   get trace(): readonly TraceEntry[] {
-    const oldest = this.entryCount % TRACE_LENGTH
-    const inOrder = [...this.entries.slice(oldest), ...this.entries.slice(0, oldest)]
-    return inOrder.map((entry) => {
-      entry.text ??= summaryOf(entry.what)
-      return { atMs: Math.round(entry.atMs), what: entry.text }
-    })
+    return this.traced.entries
   }
 
   addTransport(transport: Transport): void {
@@ -116,6 +114,26 @@ export class Driver {
     const ticket = ++this.tickets
     this.finds.set(ticket, found)
     this.give({ type: 'find', ticket, key, ...options })
+  }
+
+  /** Puts a record, or a new lease of it; `create`: only where no other value is. */
+  put(record: DhtRecord, create = false): Promise<DhtFailure | undefined> {
+    if (this.stopped) return Promise.resolve('unreachable')
+    return new Promise((resolve) => {
+      const ticket = ++this.tickets
+      this.puts.set(ticket, resolve)
+      this.give({ type: 'dht-put', ticket, record, create })
+    })
+  }
+
+  /** What lies under a key, after the tag of the last record of the page before. Undefined when nobody has answered. */
+  get(key: Address, after = ''): Promise<DhtPage | undefined> {
+    if (this.stopped) return Promise.resolve(undefined)
+    return new Promise((resolve) => {
+      const ticket = ++this.tickets
+      this.gets.set(ticket, resolve)
+      this.give({ type: 'dht-get', ticket, key, after })
+    })
   }
 
   /** Says goodbye at once; the node does nothing after it. */
@@ -215,6 +233,21 @@ export class Driver {
         this.finds.get(effect.ticket)?.(effect.address)
         this.finds.delete(effect.ticket)
         break
+      case 'dht-settled':
+        this.puts.get(effect.ticket)?.(effect.failure)
+        this.puts.delete(effect.ticket)
+        break
+      case 'dht-found':
+        this.gets.get(effect.ticket)?.(effect.records && { records: effect.records, more: effect.more })
+        this.gets.delete(effect.ticket)
+        break
+      case 'dht-check': {
+        const { check } = effect
+        const checked = (proved: readonly boolean[]) => this.give({ type: 'dht-checked', check, proved })
+        if (this.events.check) this.events.check(effect.records, checked)
+        else checked([])
+        break
+      }
       case 'signalled':
         this.events.signalled(effect.from, effect.data, effect.isOwn)
         break
@@ -284,8 +317,7 @@ export class Driver {
   }
 
   private note(atMs: number, what: Input | Effect): void {
-    if (!this.tracing || what.type === 'wake') return
-    this.entries[this.entryCount++ % TRACE_LENGTH] = { atMs, what: traced(what) }
+    if (this.tracing && what.type !== 'wake') this.traced.note(atMs, what)
   }
 }
 
@@ -323,33 +355,4 @@ class ChannelInputs implements ChannelEvents {
     this.driver.channels.delete(this.id)
     this.driver.give({ type: 'channel-closed', channel: this.id, reason })
   }
-}
-
-/** Frames may be large and the trace outlives them: their length is kept. */
-function traced(what: Input | Effect): Traced['what'] {
-  switch (what.type) {
-    case 'frame':
-    case 'transmit':
-      return { type: what.type, channel: what.channel, bytes: what.bytes.length }
-    case 'tunnel-frame':
-    case 'tunnel-send':
-      return { type: what.type, tunnel: what.tunnel, bytes: what.bytes.length }
-    case 'send':
-      return { type: what.type, to: what.to, ticket: what.ticket, bytes: what.data.length }
-    case 'broadcast':
-      return { type: what.type, ticket: what.ticket, bytes: what.data.length }
-    case 'deliver':
-      return { type: what.type, from: what.from, broadcast: what.broadcast, bytes: what.data.length }
-    case 'signal':
-      return { type: what.type, to: what.to, attempt: what.attempt, bytes: what.data.length }
-    case 'signalled':
-      return { type: what.type, from: what.from, bytes: what.data.length }
-    default:
-      return { ...what }
-  }
-}
-
-function summaryOf({ type, ...details }: Record<string, unknown>): string {
-  const told = Object.entries(details).filter(([, value]) => value !== undefined)
-  return [type, ...told.map(([key, value]) => `${key} ${value}`)].join(', ')
 }

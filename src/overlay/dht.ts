@@ -1,0 +1,331 @@
+/**
+ * Dht: values under keys, held by the nodes nearest to the key for as long as their leases run. Soft state: who wants a value
+ * to stay renews its lease.
+ *
+ *   our own put or get:   waiting (for a ring) --> asking the root of the key --> stored, refused, found
+ *   another's put:        [proved] --> [others consulted, where another's value would matter] --> stored --copies--> answered
+ *   another's get:        [others consulted, where we may not be the root for long] --> answered
+ *
+ * Who has just become a root may lack what the root before it had: until those around it have been the same for a while it asks
+ * the next replicas, too, and keeps what they know.
+ */
+import type { Address } from './address.ts'
+import { DhtKeeper, firstPage, travelling } from './dht-keeper.ts'
+import type { DhtRecord } from './dht-record.ts'
+import { DhtStore, recordOf, type Stored } from './dht-store.ts'
+import { type DhtMessage, type DhtOutcome, type DhtReply, decodeDhtMessage, encodeDhtMessage } from './dht-wire.ts'
+import type { Ticket } from './effects.ts'
+import type { NodeCore } from './node-core.ts'
+import type { Part } from './part-schedule.ts'
+import { Requests } from './requests.ts'
+
+/** As long as between two comparisons: what was missed has come out. */
+const SETTLED_MS = 60_000
+/** How many others are consulted: the next on either side, and one that may know more than they. A guess. */
+const CONSULTED = 3
+/** Of ours, that wait for a ring. A guess. */
+const MAX_WAITING = 64
+const WAIT_MS = 20_000
+/** Of others', whose proofs are being looked at, or who wait for those consulted. A guess. */
+const MAX_UNDER_WAY = 256
+const RESENDS = 3 // As for finds: who is the root may just have died.
+
+export type DhtFailure = Exclude<DhtOutcome, 'stored'> | 'unreachable'
+
+type Waiting = { untilMs: number; start: () => void; fail: () => void }
+
+export class Dht implements Part {
+  readonly store = new DhtStore()
+  readonly requests: Requests<DhtReply>
+  readonly keeper: DhtKeeper
+  private readonly core: NodeCore
+  private waiting: Waiting[] = []
+  private isConnected = false
+  private checks = 0
+  private readonly checking = new Map<number, (proved: readonly boolean[]) => void>()
+  /** Whose puts have not been answered. */
+  private readonly answering = new Set<string>()
+
+  constructor(core: NodeCore, shuns: (address: Address) => boolean) {
+    this.core = core
+    this.requests = new Requests<DhtReply>(core.config.profile.request, (reason) => core.count(reason))
+    this.keeper = new DhtKeeper(core, this.store, this.requests, shuns)
+  }
+
+  get deadlineMs(): number | undefined {
+    let atMs = Math.min(
+      this.requests.deadlineMs ?? Number.POSITIVE_INFINITY,
+      this.keeper.deadlineMs ?? Number.POSITIVE_INFINITY,
+    )
+    for (const { untilMs } of this.waiting) atMs = Math.min(atMs, untilMs)
+    return atMs === Number.POSITIVE_INFINITY ? undefined : atMs
+  }
+
+  /** To be called whenever the table, or who is next to us, may have changed. */
+  review(connected: boolean): void {
+    this.isConnected = connected
+    this.keeper.note()
+    if (!this.isReady || this.waiting.length === 0) return
+    for (const { start } of this.waiting.splice(0)) start()
+  }
+
+  wake(nowMs: number): void {
+    this.requests.wake(nowMs)
+    this.keeper.wake()
+    const late = this.waiting.filter(({ untilMs }) => untilMs <= nowMs)
+    this.waiting = this.waiting.filter(({ untilMs }) => untilMs > nowMs)
+    for (const { fail } of late) fail()
+  }
+
+  put(ticket: Ticket, record: DhtRecord, create: boolean): void {
+    const { core } = this
+    const endsAtMs = core.nowMs + record.leftMs
+    const settle = (failure: DhtFailure | undefined) => core.emit({ type: 'dht-settled', ticket, failure })
+    const settleBy = (outcome: DhtOutcome) => settle(outcome === 'stored' ? undefined : outcome)
+    const start = () => {
+      if (this.isRootOf(record.key)) {
+        this.take({ ...record, leftMs: endsAtMs - core.nowMs }, create, settleBy)
+        return
+      }
+      this.ask(
+        record.key,
+        (id) => {
+          const leftMs = endsAtMs - core.nowMs
+          return travelling({ ...record, leftMs }).map((each) => ({ kind: 'put', id, create, record: each }))
+        },
+        (reply) => (reply?.kind === 'done' ? settleBy(reply.outcome) : settle('unreachable')),
+      )
+    }
+    this.whenReady({ start, fail: () => settle('unreachable') })
+  }
+
+  /** One page of what is there, after this tag. */
+  get(ticket: Ticket, key: Address, after: string): void {
+    const { core } = this
+    const found = (page: { records: DhtRecord[]; more: boolean } | undefined) => {
+      core.emit({ type: 'dht-found', ticket, records: page?.records, more: page?.more ?? false })
+    }
+    const start = () => {
+      if (this.isRootOf(key)) {
+        this.consult(key, after, (more) => found(this.pageOf(key, after, more, true)))
+        return
+      }
+      this.ask(
+        key,
+        (id) => [{ kind: 'get', id, local: false, key, after }],
+        (reply) => found(reply?.kind === 'values' ? reply : undefined),
+      )
+    }
+    this.whenReady({ start, fail: () => found(undefined) })
+  }
+
+  /** The proofs of what was to be checked hold, or do not. */
+  checked(check: number, proved: readonly boolean[]): void {
+    const then = this.checking.get(check)
+    this.checking.delete(check)
+    then?.(proved)
+  }
+
+  receive(from: Address, payload: Uint8Array): void {
+    const message = decodeDhtMessage(payload)
+    if (!message) {
+      this.core.count('dht: unreadable')
+      return
+    }
+    switch (message.kind) {
+      case 'put':
+        this.onPut(from, message)
+        break
+      case 'get':
+        this.onGet(from, message)
+        break
+      case 'copy':
+        this.prove(message.records, (proved) => {
+          let outcome: DhtOutcome = proved.length === message.records.length ? 'stored' : 'not-proved'
+          for (const record of proved) {
+            const { outcome: refusal } = this.keep(record)
+            if (refusal === 'full' || refusal === 'too-many-values') outcome = refusal
+          }
+          this.reply(from, { kind: 'done', id: message.id, outcome })
+        })
+        break
+      case 'compare':
+        this.reply(from, { kind: 'wants', id: message.id, indices: this.keeper.lacking(message.held) })
+        break
+      case 'done':
+      case 'values':
+      case 'wants':
+        if (!this.requests.handleReply(message, from)) this.core.count('dht: reply to nothing')
+        break
+    }
+  }
+
+  /** Whether there is a ring to ask, or nobody but us. */
+  private get isReady(): boolean {
+    return this.isConnected || this.core.table.size === 0
+  }
+
+  private isRootOf(key: Address): boolean {
+    return this.core.table.nearestTo(key) === this.core.config.address
+  }
+
+  private whenReady(operation: Omit<Waiting, 'untilMs'>): void {
+    if (this.isReady) operation.start()
+    else if (this.waiting.length < MAX_WAITING) {
+      this.waiting.push({ ...operation, untilMs: this.core.nowMs + WAIT_MS })
+    } else {
+      this.core.count('dht: too many waiting')
+      operation.fail()
+    }
+  }
+
+  private onPut(from: Address, { id, record, create }: Extract<DhtMessage, { kind: 'put' }>): void {
+    const earlier = this.requests.earlierAnswer(from, id, this.core.nowMs)
+    if (earlier) {
+      this.core.sendPacket({ mode: 'exact', body: 'dht', destination: from, payload: earlier })
+      return
+    }
+    const name = `${from}/${id}`
+    if (this.answering.has(name)) return
+    if (this.answering.size >= MAX_UNDER_WAY) {
+      this.core.count('dht: too much under way')
+      return
+    }
+    this.answering.add(name)
+    this.take(record, create, (outcome) => {
+      this.answering.delete(name)
+      const payload = encodeDhtMessage({ kind: 'done', id, outcome })
+      this.requests.remember(from, id, payload, this.core.nowMs)
+      this.core.sendPacket({ mode: 'exact', body: 'dht', destination: from, payload })
+    })
+  }
+
+  private onGet(from: Address, { id, key, after, local }: Extract<DhtMessage, { kind: 'get' }>): void {
+    const answer = (more: boolean) => this.reply(from, { kind: 'values', id, ...this.pageOf(key, after, more, !local) })
+    if (local) answer(false)
+    else this.consult(key, after, answer)
+  }
+
+  /** A put for which we are the root. */
+  private take(record: DhtRecord, create: boolean, done: (outcome: DhtOutcome) => void): void {
+    this.prove([record], ([proved]) => {
+      if (!proved) {
+        done('not-proved')
+        return
+      }
+      const take = () => {
+        if (create && this.hasOther(proved)) {
+          done('taken')
+          return
+        }
+        const { outcome, stored } = this.store.put(proved, this.core.nowMs)
+        if (outcome === 'new' && stored) this.keeper.spread(stored, () => done('stored'))
+        // A free value that is there for longer is there.
+        else done(outcome === 'known' || (outcome === 'older' && !record.bound) ? 'stored' : (outcome as DhtOutcome))
+      }
+      if (create) this.consult(proved.key, '', take)
+      else take()
+    })
+  }
+
+  private hasOther(record: DhtRecord): boolean {
+    const others = this.store.of(record.key, this.core.nowMs).filter(({ record: { withdrawn } }) => !withdrawn)
+    return others.some(({ record: { bound, value } }) => {
+      const isSameWriter = bound?.writer === record.bound?.writer
+      return !(isSameWriter && (bound !== undefined || sameBytes(value, record.value)))
+    })
+  }
+
+  /** Asks those who may know more than we, where we have not been the root for long. `more`: than they have said. */
+  private consult(key: Address, after: string, then: (more: boolean) => void): void {
+    const { core, keeper } = this
+    keeper.replicas.review()
+    if (core.nowMs >= keeper.replicas.sameSinceMs + SETTLED_MS) {
+      then(false)
+      return
+    }
+    const others = keeper.replicas.of(key).filter((address) => address !== core.config.address)
+    const consulted = others.slice(0, CONSULTED)
+    let waiting = consulted.length
+    let hasMore = false
+    if (waiting === 0) then(false)
+    for (const address of consulted) {
+      this.requests.ask(
+        core.nowMs,
+        (id) => {
+          const payload = encodeDhtMessage({ kind: 'get', id, local: true, key, after })
+          core.sendPacket({ mode: 'exact', body: 'dht', destination: address, payload })
+        },
+        (reply) => {
+          const records = reply?.kind === 'values' ? reply.records : []
+          if (reply?.kind === 'values' && reply.more) hasMore = true
+          const under = records.filter((record) => record.key === key)
+          this.prove(under, (proved) => {
+            for (const record of proved) this.keep(record)
+            if (--waiting === 0) then(hasMore)
+          })
+        },
+        0,
+      )
+    }
+  }
+
+  private keep(record: DhtRecord): { outcome: string; stored: Stored | undefined } {
+    const result = this.store.put(record, this.core.nowMs)
+    if (result.outcome === 'new' && result.stored) this.keeper.spread(result.stored)
+    else if (result.outcome === 'full' || result.outcome === 'too-many-values')
+      this.core.count(`dht: ${result.outcome}`)
+    return result
+  }
+
+  private pageOf(key: Address, after: string, more: boolean, withoutWithdrawn: boolean) {
+    const { nowMs } = this.core
+    const all = this.store.of(key, nowMs, after).filter(({ record }) => !(withoutWithdrawn && record.withdrawn))
+    const page = firstPage(all)
+    const records = page.flatMap((stored) => travelling(recordOf(stored, nowMs)))
+    return { records, more: more || page.length < all.length }
+  }
+
+  /** Goes on with those whose proof holds: at once where none has one. */
+  private prove(records: readonly DhtRecord[], then: (proved: DhtRecord[]) => void): void {
+    const isNeeded = this.core.config.provesRecords && records.some(({ bound }) => bound)
+    if (!isNeeded) {
+      then([...records])
+      return
+    }
+    if (this.checking.size >= MAX_UNDER_WAY) {
+      this.core.count('dht: too much under way')
+      then([])
+      return
+    }
+    const check = ++this.checks
+    this.checking.set(check, (proved) => {
+      const good = records.filter((_, index) => proved[index])
+      for (let bad = good.length; bad < records.length; bad++) this.core.count('dht: not proved')
+      then(good)
+    })
+    this.core.emit({ type: 'dht-check', check, records: [...records] })
+  }
+
+  private ask(key: Address, messages: (id: number) => DhtMessage[], done: (reply: DhtReply | undefined) => void): void {
+    this.requests.ask(
+      this.core.nowMs,
+      (id) => {
+        for (const message of messages(id)) {
+          const payload = encodeDhtMessage(message)
+          this.core.sendPacket({ mode: 'greedy', body: 'dht', destination: key, payload })
+        }
+      },
+      done,
+      RESENDS,
+    )
+  }
+
+  private reply(to: Address, reply: DhtReply): void {
+    this.core.sendPacket({ mode: 'exact', body: 'dht', destination: to, payload: encodeDhtMessage(reply) })
+  }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index])
+}
