@@ -10,15 +10,19 @@ export { type ErrorCode, OvertureError } from './overture-error.ts'
 export { type JoinOptions, join } from './peer/join.ts'
 export { MAX_BROADCAST_BYTES, MAX_MESSAGE_BYTES } from './peer/joined-ring.ts'
 export type {
+  DhtFacts,
   Invitation,
+  Lease,
   Milestones,
   PeerEvent,
   PeerInfo,
+  PutOptions,
   Ring,
   RingEvents,
   RingState,
   Role,
   ServiceState,
   Snapshot,
+  StoredValue,
 } from './peer/ring.ts'
 export type { CandidatePair, ChannelKind, Storage } from './ports.ts'

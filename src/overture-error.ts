@@ -15,6 +15,10 @@ export type ErrorCode =
   | 'too-much-unsent'
   | 'relay-too-slow'
   | 'unreachable'
+  | 'value-too-large'
+  | 'bad-lease'
+  | 'value-taken'
+  | 'dht-full'
   | 'left'
 
 export class OvertureError extends Error {
@@ -164,6 +168,41 @@ export class OvertureError extends Error {
     return new OvertureError(
       'unreachable',
       `${address.slice(0, 8)} did not acknowledge the message: it has left or cannot be reached.`,
+      true,
+    )
+  }
+  /** A message to all. */
+  static nobodyReached() {
+    return new OvertureError(
+      'unreachable',
+      'Nobody of those next to us acknowledged the message: they have left or cannot be reached.',
+      true,
+    )
+  }
+  static valueTooLarge(size: number, limit: number) {
+    return new OvertureError(
+      'value-too-large',
+      `A value may have ${limit} bytes and this one has ${size}. Send it to whoever needs it, and keep here where it is to be had.`,
+      false,
+    )
+  }
+  static badLease(ttlMs: number, minMs: number, maxMs: number) {
+    return new OvertureError(
+      'bad-lease',
+      `A value stays for ${minMs} to ${maxMs} milliseconds, and ${ttlMs} were asked for. Ask for less, and have it renewed.`,
+      false,
+    )
+  }
+  static valueTaken(key: string) {
+    return new OvertureError('value-taken', `There is another value under “${key}” already. Use another key.`, false)
+  }
+  static dhtFull(why: string) {
+    return new OvertureError('dht-full', `The value was not kept: ${why}. Try again later, or keep less.`, true)
+  }
+  static valuesUnreachable(key: string) {
+    return new OvertureError(
+      'unreachable',
+      `Nobody answers for what is under “${key}”: the ring is changing, or we are not in it. Try again in a moment.`,
       true,
     )
   }

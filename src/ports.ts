@@ -72,6 +72,8 @@ export interface Channel {
   readonly binding?: Uint8Array | undefined
   /** Where who is at the far end has been proved; known when it is open. */
   readonly proved?: Proof | undefined
+  /** Where further overlays have paths of their own beside this channel, if that is possible; known when it is open. */
+  readonly paths?: PathCarrier | undefined
   /** Must be called once, in the same turn in which the channel was got. No event precedes it. */
   bind(events: ChannelEvents): void
   /**
@@ -95,6 +97,44 @@ export type CandidateFacts = {
 }
 
 export type CandidatePair = { local: CandidateFacts; remote: CandidateFacts }
+
+/** A path's name, such as the hash of the namespace that it is for. */
+export const PATH_NAME = /^[0-9a-f.]{1,64}$/
+
+/**
+ * A connection that carries paths beside the channel that it was made for. A path is a channel of its own, in order and
+ * in congestion; it is of the connection's kind, and ends with it for the same reason. Its binding names it.
+ */
+export interface PathCarrier {
+  /** Returns at once, as a dial does. Closes as `refused` where the far end does not run what has that name. */
+  openPath(name: string): Channel
+  /** Of a path that the far end opens: undefined refuses it, else what is returned is given the path, which is open. */
+  listenPaths(incoming: (name: string) => ((channel: Channel) => void) | undefined): void
+}
+
+/** What an overlay needs of another one, within which it lives and over whose connections its paths lead. */
+export interface PathCarriers {
+  /** Our address in the outer overlay; undefined while it cannot be reached there. */
+  readonly address: string | undefined
+  /**
+   * The connection with that node, which is made if there is none, and held until it is released as often as it was got.
+   * Rejects with an Error whose message is the reason; then there is nothing to release.
+   */
+  carrier(address: string): Promise<PathCarrier>
+  release(address: string): void
+  /** Takes what others open under this name; it is refused while nobody does. Returns what stops it. */
+  onPath(name: string, incoming: (channel: Channel, from: string) => void): () => void
+}
+
+/** What reaches the nodes of an outer overlay on behalf of one within it: messages, each once and in order. */
+export interface InnerMessages {
+  /** Our address in the outer overlay; undefined while it cannot be reached there. */
+  readonly address: string | undefined
+  /** Resolves once the far end has it, or to the reason why it never will. The bytes are the caller's again at once. */
+  send(to: string, bytes: Uint8Array): Promise<string | undefined>
+  /** What others send under this name, 40 hex digits. Returns what stops it. */
+  onMessage(name: string, listener: (from: string, bytes: Uint8Array) => void): () => void
+}
 
 export interface Transport {
   /** The scheme of the endpoints that it dials, such as `xmpp`. */
@@ -133,11 +173,25 @@ export interface Rendezvous {
   start(events: RendezvousEvents): void
   /** How to be seen from now on; a `newcomer` until told. Who is to be quiet is so only where enough others greet. */
   show(visibility: Visibility): void
+  /** Somebody next to us in the ring has come or gone. */
+  changed?(): void
   /** Whether others may find us by this at this moment. */
   readonly isSeen: boolean
   /** Says goodbye where there is somebody to say it to. Synchronous, so that `pagehide` can call it. */
   stop(): void
   readonly dropped: ReadonlyMap<string, number>
+}
+
+/** Where a ring that we are in keeps values for others to find: its DHT. */
+export interface MeetingPlace {
+  /** Our own address in that ring; undefined while we are not in it. */
+  readonly address: string | undefined
+  /** Calls back at each change of `address`. Returns what stops it. */
+  onAddress(listener: () => void): () => void
+  /** Keeps the value under the key, 20 bytes, until what is returned is called; it is gone soon after we are. */
+  keep(key: Uint8Array, value: Uint8Array): () => void
+  /** All that lies under the key; undefined when nobody has answered. Never rejects. */
+  look(key: Uint8Array): Promise<Uint8Array[] | undefined>
 }
 
 // ---------------------------------------------------------------------------------------------- signalling

@@ -5,7 +5,17 @@
  */
 import { type Address, fractionOf, parseAddress } from '../overlay/address.ts'
 import { OvertureError } from '../overture-error.ts'
-import type { Invitation, PeerInfo, Ring, RingEvents, RingState, ServiceState, Snapshot } from '../peer/ring.ts'
+import type {
+  Invitation,
+  Lease,
+  PeerInfo,
+  Ring,
+  RingEvents,
+  RingState,
+  ServiceState,
+  Snapshot,
+  StoredValue,
+} from '../peer/ring.ts'
 import type { ChannelKind } from '../ports.ts'
 
 type Listeners = { [K in keyof RingEvents]: Set<(value: RingEvents[K]) => void> }
@@ -95,6 +105,14 @@ export class FakeRing implements Ring {
     this.emit('service', service)
   }
 
+  async put(): Promise<Lease> {
+    throw OvertureError.notConnected()
+  }
+
+  async get(): Promise<StoredValue[]> {
+    throw OvertureError.notConnected()
+  }
+
   async invite(): Promise<Invitation | undefined> {
     return this.invitation
   }
@@ -113,7 +131,7 @@ export class FakeRing implements Ring {
       peers: [...this.peers.values()],
       near: { left: order.slice(0, 1), right: order.slice(-1) },
       shortcuts: [],
-      dht: null,
+      dht: { records: 0, bytes: 0, kept: 0, keys: [] },
       counters: {},
       warnings: this.warnings,
       trace: [],

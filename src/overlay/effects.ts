@@ -67,7 +67,8 @@ export type Input =
   | { type: 'channel-writable'; channel: ChannelId }
   | { type: 'channel-closed'; channel: ChannelId; reason: string }
   | { type: 'frame'; channel: ChannelId; bytes: Uint8Array }
-  | { type: 'send'; ticket: Ticket; to: Address; data: Uint8Array }
+  /** `inner`: it is for an overlay within this one at the far end. */
+  | { type: 'send'; ticket: Ticket; to: Address; data: Uint8Array; inner?: boolean }
   | { type: 'broadcast'; ticket: Ticket; data: Uint8Array }
   /** Who is nearest to this key? Answered by `found`. `careful`: not on the word of one alone, which takes longer. */
   | { type: 'find'; ticket: Ticket; key: Address; careful?: boolean }
@@ -84,6 +85,8 @@ export type Input =
   | { type: 'dht-checked'; check: number; proved: readonly boolean[] }
   /** There are keys for this node now, which there were not, or others than before. */
   | { type: 'introduced'; to: Address }
+  /** An overlay within this one needs a link to this node, or needs it no more. */
+  | { type: 'hold'; to: Address; held: boolean }
   /** The page was hidden or shown: a hidden tab answers late. */
   | { type: 'visibility-changed'; hidden: boolean }
   /** The network or the clock jumped: nothing that was known to live is sure to live. */
@@ -97,6 +100,8 @@ export type Effect =
   | { type: 'transmit'; channel: ChannelId; bytes: Uint8Array }
   | { type: 'close'; channel: ChannelId; reason: string }
   | { type: 'deliver'; from: Address; data: Uint8Array; broadcast: boolean }
+  /** For an overlay within this one; the bytes may be kept. */
+  | { type: 'inner'; from: Address; data: Uint8Array }
   | { type: 'settle'; ticket: Ticket; failure: SendFailure | undefined }
   /** Who says so itself; undefined when nobody has answered, or there is too much to ask already. */
   | { type: 'found'; ticket: Ticket; address: Address | undefined }

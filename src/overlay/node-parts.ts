@@ -158,7 +158,8 @@ export class NodeParts {
         if (content.type === 'broadcast') this.onBroadcast(from, content)
         else {
           this.onDemandOverlord.received(from)
-          core.emit({ type: 'deliver', from, data: content.data, broadcast: false })
+          if (content.type === 'inner') core.emit({ type: 'inner', from, data: content.data })
+          else core.emit({ type: 'deliver', from, data: content.data, broadcast: false })
         }
       },
       sent: (to, bytes) => {

@@ -165,7 +165,7 @@ export class Node implements NodeCore {
         return this.parts.intake.handle(input.channel, input.bytes) === 'passing'
       case 'send':
         if (input.to !== this.config.address) {
-          this.parts.streams.send(input.to, { type: 'message', data: input.data }, input.ticket)
+          this.parts.streams.send(input.to, { type: input.inner ? 'inner' : 'message', data: input.data }, input.ticket)
         } else {
           this.emit({ type: 'settle', ticket: input.ticket, failure: 'unreachable' })
         }
@@ -195,6 +195,9 @@ export class Node implements NodeCore {
       case 'introduced':
         this.parts.streams.introduced(input.to)
         return true
+      case 'hold':
+        this.parts.onDemandOverlord.hold(input.to, input.held)
+        break
       case 'visibility-changed':
         this.hidden = input.hidden
         this.table.changed()

@@ -8,7 +8,7 @@
  * Who sends asks, and who is asked dials: were both to ask, two channels would be made for one. Both ends hold the link
  * while messages go either way, and see the same traffic, so they give it up about together. Meanwhile messages are
  * routed, and go on over the link from where they were (Brunet, OnDemandConnectionOverlord). Broadcasts go over
- * whatever links there are and make none.
+ * whatever links there are and make none. What overlays within this one hold is asked for at once, and kept while they do.
  */
 import type { Address } from './address.ts'
 import type { Connection } from './connection.ts'
@@ -22,6 +22,8 @@ const ENOUGH_BYTES = 16_384
 const WINDOW_MS = 5_000
 /** Links held at once; each may be an RTCPeerConnection. A guess. */
 export const MAX_ON_DEMAND = 16
+/** Held by overlays within this one, besides; more than a page has RTCPeerConnections for. */
+const MAX_HELD = 64
 /** Nodes whose traffic is counted at once; the one not heard of for longest is forgotten. A guess. */
 const MAX_COUNTED = 256
 /** From the request to the link: a request, a dial by the other end, one by ourselves. A guess. */
@@ -39,6 +41,7 @@ export class OnDemandOverlord {
   private readonly core: NodeCore
   private readonly connector: Connector
   private readonly demands = new Map<Address, Demand>()
+  private readonly heldFor = new Set<Address>()
   private giveUpAtMs: number | undefined
 
   constructor(core: NodeCore, connector: Connector) {
@@ -57,6 +60,21 @@ export class OnDemandOverlord {
   /** Whether one more of those who ask may have a link for its traffic. */
   admits(): boolean {
     return this.core.config.onDemand && this.held < MAX_ON_DEMAND
+  }
+
+  /** An overlay within this one needs a link to this node, or needs it no more. */
+  hold(to: Address, held: boolean): void {
+    const { core } = this
+    if (to === core.config.address) return
+    if (!held) this.heldFor.delete(to)
+    else if (this.heldFor.has(to) || this.heldFor.size < MAX_HELD) this.heldFor.add(to)
+    else core.count('on demand: holds too many')
+    const connection = core.table.get(to)
+    if (connection) {
+      // From now on it may be idle for as long as any.
+      connection.usedAtMs = core.nowMs
+      core.table.changed()
+    } else if (this.heldFor.has(to) && this.demands.get(to)?.name !== 'asking') this.ask(to)
   }
 
   /** A message went to this node. Returns whether a link was asked for. */
@@ -95,7 +113,8 @@ export class OnDemandOverlord {
     if (!core.config.onDemand) return
     for (const connection of core.table.all()) {
       const demand = this.demands.get(connection.address)
-      if (demand?.name === 'asking' || this.isInUse(connection)) this.hold(connection)
+      const isAsked = demand?.name === 'asking' || this.heldFor.has(connection.address)
+      if (isAsked || this.isInUse(connection)) this.take(connection)
       if (demand) this.demands.delete(connection.address)
       if (!hasRole(connection.roles, ON_DEMAND)) continue
       const atMs = this.idleAtMs(connection)
@@ -162,12 +181,13 @@ export class OnDemandOverlord {
     return allRoles === NO_ROLES && usedAtMs !== undefined && usedAtMs + RECENT_MS > this.core.nowMs && this.admits()
   }
 
-  private hold(connection: Connection): void {
+  private take(connection: Connection): void {
     if (hasRole(connection.roles, ON_DEMAND)) return
     this.core.table.setRoles(connection, withRole(connection.roles, ON_DEMAND))
   }
 
-  private idleAtMs({ usedAtMs, sinceMs }: Connection): number {
+  private idleAtMs({ usedAtMs, sinceMs, address }: Connection): number {
+    if (this.heldFor.has(address)) return Number.POSITIVE_INFINITY
     return (usedAtMs ?? sinceMs) + this.core.config.profile.onDemandIdleMs
   }
 }

@@ -8,6 +8,8 @@ import { NOBODY } from './wire-fields.ts'
 
 export type Content =
   | { type: 'message'; data: Uint8Array }
+  /** What an overlay within this one says. */
+  | { type: 'inner'; data: Uint8Array }
   | {
       type: 'broadcast'
       origin: Address
@@ -23,6 +25,7 @@ export type StreamData = StreamHead & { content: Content }
 
 const MESSAGE = 0
 const BROADCAST = 1
+const INNER = 2
 const HEAD_BYTES = 16
 /** The head, and what kind of content follows. */
 const MESSAGE_BYTES = HEAD_BYTES + 1
@@ -35,7 +38,7 @@ const BROADCAST_HEAD_BYTES = UNTIL + ADDRESS_BYTES
 
 /** How many bytes it takes with its head. */
 export function streamDataBytes(content: Content): number {
-  return MESSAGE_BYTES + (content.type === 'message' ? 0 : BROADCAST_HEAD_BYTES) + content.data.length
+  return MESSAGE_BYTES + (content.type === 'broadcast' ? BROADCAST_HEAD_BYTES : 0) + content.data.length
 }
 
 export function writeStreamHead(head: StreamHead, into: Uint8Array, offset: number): void {
@@ -47,8 +50,8 @@ export function writeStreamHead(head: StreamHead, into: Uint8Array, offset: numb
 
 /** Leaves room for the head. */
 export function writeStreamContent(content: Content, into: Uint8Array, offset: number): void {
-  if (content.type === 'message') {
-    into[offset + HEAD_BYTES] = MESSAGE
+  if (content.type !== 'broadcast') {
+    into[offset + HEAD_BYTES] = content.type === 'message' ? MESSAGE : INNER
     into.set(content.data, offset + MESSAGE_BYTES)
     return
   }
@@ -64,11 +67,11 @@ export function writeStreamContent(content: Content, into: Uint8Array, offset: n
 /** The data are a view of the bytes. Undefined for what is no message of a stream; never throws. */
 export function decodeStreamData(bytes: Uint8Array, offset = 0): StreamData | undefined {
   const kind = bytes[offset + HEAD_BYTES]
-  if (kind === undefined || kind > BROADCAST) return undefined
+  if (kind === undefined || kind > INNER) return undefined
   const content: Content | undefined =
-    kind === MESSAGE
-      ? { type: 'message', data: bytes.subarray(offset + MESSAGE_BYTES) }
-      : readBroadcast(bytes, offset + MESSAGE_BYTES)
+    kind === BROADCAST
+      ? readBroadcast(bytes, offset + MESSAGE_BYTES)
+      : { type: kind === MESSAGE ? 'message' : 'inner', data: bytes.subarray(offset + MESSAGE_BYTES) }
   return (
     content && {
       stream: readU32(bytes, offset),

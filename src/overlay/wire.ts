@@ -41,7 +41,7 @@
  *   6  signal   bytes, which mean nothing to the core   7  sealed   3, 4 or 5 for the destination alone: sealed-packets.ts   8  dht: dht-wire.ts
  *
  *   content 0 message: bytes      content 1 broadcast: origin address, id u32, after address (zeros: the receiver's),
- *                                                      until address, bytes
+ *                                                      until address, bytes    content 2 inner: as message
  */
 import { ADDRESS_BYTES, type Address } from './address.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'

@@ -27,6 +27,8 @@ const SAME_DEADLINE_MS = 1
 
 export interface DriverEvents {
   deliver(from: Address, data: Uint8Array, broadcast: boolean): void
+  /** For an overlay within this one. */
+  inner?(from: Address, data: Uint8Array): void
   peer(change: 'joined' | 'changed' | 'left' | 'unlinked', address: Address): void
   state(state: NodeState): void
   /** A signal of another node of the ring. `isOwn`: over that node's own link. */
@@ -92,8 +94,9 @@ export class Driver {
     this.give({ type: 'endpoints-changed', endpoints })
   }
 
-  send(to: Address, data: Uint8Array): Promise<SendFailure | undefined> {
-    return this.settled((ticket) => ({ type: 'send', ticket, to, data }))
+  /** `inner`: it is for an overlay within this one. */
+  send(to: Address, data: Uint8Array, inner = false): Promise<SendFailure | undefined> {
+    return this.settled((ticket) => ({ type: 'send', ticket, to, data, ...(inner ? { inner } : {}) }))
   }
 
   broadcast(data: Uint8Array): Promise<SendFailure | undefined> {
@@ -224,6 +227,9 @@ export class Driver {
         break
       case 'deliver':
         this.events.deliver(effect.from, effect.data, effect.broadcast)
+        break
+      case 'inner':
+        this.events.inner?.(effect.from, effect.data)
         break
       case 'settle':
         this.settles.get(effect.ticket)?.(effect.failure)

@@ -14,14 +14,16 @@ import { SecureTransport } from '../transport/secure-transport.ts'
 import { TunnelTransport } from '../transport/tunnel.ts'
 import type { Rtc } from '../transport/webrtc.ts'
 import { realClock } from '../xmpp/real-clock.ts'
+import type { InnerOverlays } from './inner-overlays.ts'
 import { Introductions } from './introductions.ts'
 import { JoinedRing } from './joined-ring.ts'
 import { ownIdentity } from './own-identity.ts'
 import { pageStorage } from './page-storage.ts'
-import { type Parts, tabParts, xmppParts, xmppSession } from './peer-parts.ts'
+import { type Parts, tabParts, withinParts, xmppParts, xmppSession } from './peer-parts.ts'
 import { randomInteger } from './randomness.ts'
 import type { Ring } from './ring.ts'
 import { SignedBroadcasts } from './signed-broadcasts.ts'
+import { SignedRecords } from './signed-records.ts'
 import { SignedSignals } from './signed-signals.ts'
 
 export type JoinOptions = {
@@ -29,7 +31,7 @@ export type JoinOptions = {
   namespace: string
   /** Whoever does not know it does not meet us. */
   secret?: string
-  /** Without it only tabs of this browser are met. */
+  /** Without it, and without `within`, only tabs of this browser are met. */
   xmpp?: {
     /** `wss://…` or, on this machine, `ws://…`; or a domain that says where its service is (XEP-0156). */
     service: string
@@ -46,6 +48,11 @@ export type JoinOptions = {
      */
     whenQuiet?: 'stay' | 'sign-out'
   }
+  /**
+   * A ring that we are in, and all who are to be met are in: found by its DHT, reached through its nodes, and linked over
+   * its connections, so that no XMPP service is needed, and each pair of pages has one connection.
+   */
+  within?: Ring
   /**
    * What the link that we follow says of who invites us: with an account of our own (`xmpp.jid`) we and they become
    * contacts of each other, which shows each to the other from then on, whatever servers we are at.
@@ -82,7 +89,7 @@ export type JoinOptions = {
 export async function join(options: JoinOptions): Promise<Ring> {
   const clock = realClock
   const startedMs = clock.now()
-  const { hash, psk, signalKey, broadcastKey } = await namespaceKeys(options.namespace, options.secret)
+  const { hash, psk, signalKey, broadcastKey, lookupKey } = await namespaceKeys(options.namespace, options.secret)
   const storage = options.storage ?? pageStorage()
   const session = options.xmpp && xmppSession(options.xmpp, hash, clock, storage)
   // Our keys are made while the service lets us in.
@@ -97,20 +104,24 @@ export async function join(options: JoinOptions): Promise<Ring> {
     options.xmpp &&
     session &&
     xmppParts(options.xmpp, session, hash, address, clock, { ...options, storage, signalKey })
+  const outer = outerOf(options.within)
+  const within = outer && withinParts(outer, hash, lookupKey, clock)
   const further = options.transports && { dials: options.transports, rendezvous: [], dropped: {}, close: () => {} }
-  const parts: Parts[] = [tabs, xmpp, further].filter((each) => each !== undefined)
+  const parts: Parts[] = [tabs, within, xmpp, further].filter((each) => each !== undefined)
   const member = { keyPair, psk, namespaceHash: hash, clock }
   const secure = (raw: Transport) => new SecureTransport(raw, { ...member, acceptance: () => node.acceptance() })
   const dials = parts.flatMap((each) => each.dials.map((dial) => ({ ...dial, transport: secure(dial.transport) })))
   const introductions = new Introductions({ address, ...member })
   const broadcasts = new SignedBroadcasts({ identity, namespaceHash: hash, broadcastKey, timeOfDayMs: Date.now })
   const signals = new SignedSignals({ identity, namespaceHash: hash })
+  const records = new SignedRecords({ identity, namespaceHash: hash })
   const node: Node = new Node(
     {
       address,
       incarnation: randomInteger(),
       namespace: hash,
       sealer: introductions.sealer,
+      provesRecords: true,
       greeters: options.greeters ?? true,
       ...(options.neighboursPerSide === undefined ? {} : { perSide: options.neighboursPerSide }),
       transports: dials.map(({ transport: { scheme }, ...facts }) => ({ scheme, ...facts })),
@@ -132,7 +143,7 @@ export async function join(options: JoinOptions): Promise<Ring> {
     dropped: Object.assign(
       Object.fromEntries(transports.map((transport) => [`${transport.scheme} proof`, transport])),
       { tunnel: tunnels },
-      { introduction: introductions, broadcast: broadcasts, signal: signals },
+      { introduction: introductions, broadcast: broadcasts, signal: signals, record: records },
       ...parts.map((each) => each.dropped),
     ),
     linked: (endpoints) => xmpp?.recent.linked(endpoints),
@@ -140,6 +151,8 @@ export async function join(options: JoinOptions): Promise<Ring> {
     introductions,
     broadcasts,
     signals,
+    records,
+    outer,
     ringSignalling: xmpp?.ringSignalling,
     invite: async () => xmpp?.invitations?.invite(),
     close: () => {
@@ -161,4 +174,10 @@ export async function join(options: JoinOptions): Promise<Ring> {
     }
   }
   return ring
+}
+
+/** What another ring of this page gives to those within it. */
+function outerOf(ring: Ring | undefined): InnerOverlays | undefined {
+  if (ring === undefined || ring instanceof JoinedRing) return ring?.inner
+  throw new Error('A ring lives within one that `join` has given.')
 }

@@ -3,7 +3,6 @@ import { type Address, parseAddress } from '../overlay/address.ts'
 import type { NodeState, SendFailure } from '../overlay/effects.ts'
 import type { Endpoint } from '../overlay/endpoint.ts'
 import type { Visibility } from '../overlay/greeters.ts'
-import { MAX_QUEUED_BYTES } from '../overlay/message-streams.ts'
 import type { Node } from '../overlay/node.ts'
 import { hasRole, rolesIn, SHORTCUT } from '../overlay/role.ts'
 import { OvertureError } from '../overture-error.ts'
@@ -11,13 +10,19 @@ import type { Rendezvous, Transport, TurnClock } from '../ports.ts'
 import type { RingSignalling } from '../signalling/ring-signalling.ts'
 import type { TunnelTransport } from '../transport/tunnel.ts'
 import type { XmppSession } from '../xmpp/session.ts'
+import { countersOf, type Dropped } from './counters.ts'
+import { dhtFacts } from './dht-facts.ts'
 import { Driver } from './driver.ts'
+import { InnerOverlays } from './inner-overlays.ts'
 import type { Introductions } from './introductions.ts'
 import { Outbox } from './outbox.ts'
 import { pageEvents } from './page-events.ts'
 import type { Invitation, Milestones, PeerEvent, PeerInfo, Ring, RingEvents, ServiceState, Snapshot } from './ring.ts'
+import { errorOf } from './send-error.ts'
 import { BROADCAST_OVERHEAD_BYTES, type SignedBroadcasts } from './signed-broadcasts.ts'
+import type { SignedRecords } from './signed-records.ts'
 import type { SignedSignals } from './signed-signals.ts'
+import { type Lease, type PutOptions, type StoredValue, Values } from './values.ts'
 import { warningsIn } from './warnings.ts'
 
 /** One data channel message of this size with its headers is within what every browser takes (64 KiB). */
@@ -53,10 +58,14 @@ export type JoinedRingParts = {
   introductions: Introductions
   /** Seals and signs what is for all, and checks it. */
   broadcasts: SignedBroadcasts
+  /** Binds values to us, and checks what is bound to others. */
+  records: SignedRecords
+  /** The ring that we live within, if any. */
+  outer: InnerOverlays | undefined
   /** Agrees on links through the ring, where there is something to agree on. */
   ringSignalling: RingSignalling | undefined
   signals: SignedSignals
-  dropped: Record<string, { readonly dropped: ReadonlyMap<string, number> }>
+  dropped: Record<string, Dropped>
   /** Told of each link that stands, with the endpoints that the peer has named. */
   linked: (endpoints: readonly Endpoint[]) => void
   /** What names us in a link, if we have an account to be named by. */
@@ -81,13 +90,16 @@ export class JoinedRing implements Ring {
     connectedMs: undefined,
   }
   private readonly outbox = new Outbox()
+  private readonly values: Values
+  /** What this ring gives to those that live within it. */
+  readonly inner: InnerOverlays
   private readonly stops: (() => void)[] = []
   private gone: Promise<void> | undefined
   private cancelSignOut = () => {}
 
   constructor(parts: JoinedRingParts) {
     this.parts = parts
-    const { node, clock, session } = parts
+    const { node, clock, session, outer } = parts
     this.driver = new Driver(node, clock, {
       deliver: (from, data, broadcast) => parts.broadcasts.receive(from, data, broadcast),
       peer: (change, address) => this.onPeer(change, address),
@@ -99,7 +111,13 @@ export class JoinedRing implements Ring {
       },
       introduce: (to, reason) => parts.introductions.introduce(to, reason),
       tunnelled: (effect) => parts.tunnels.receive(effect),
+      inner: (from, data) => this.inner.receive(from, data),
+      check: (records, checked) => void parts.records.check(records).then(checked),
     })
+    const { driver } = this
+    const { namespace: namespaceHash } = node.config
+    this.values = new Values({ driver, signed: parts.records, namespaceHash, clock, timeOfDayMs: Date.now })
+    this.inner = new InnerOverlays({ node, driver, values: this.values, clock })
     parts.broadcasts.deliverTo((from, data, broadcast) => this.tell('message', { from, data, broadcast }))
     parts.introductions.carryBy({
       signal: (to, data, attempt) => this.driver.signal(to, data, attempt),
@@ -113,6 +131,10 @@ export class JoinedRing implements Ring {
     parts.tunnels.carryBy((input) => this.driver.give(input))
     for (const transport of parts.transports) this.driver.addTransport(transport)
     // Our endpoints must stand before the first candidate appears, so this listens before rendezvous does.
+    if (outer) {
+      this.stops.push(outer.onAddress(() => this.onOuterAddress(outer)))
+      this.onOuterAddress(outer)
+    }
     if (session) {
       this.stops.push(
         session.onOnline(() => {
@@ -178,7 +200,7 @@ export class JoinedRing implements Ring {
     // A node takes its own copy at once, unless it is in the middle of something.
     const bytes = this.driver.busy || this.outbox.waits ? data.slice() : data
     const failure = await this.left((settle) => this.outbox.say(() => settle(this.driver.send(to, bytes))))
-    if (failure) throw this.errorOf(failure, to)
+    if (failure) throw errorOf(failure, to, this.parts.relayPace())
   }
 
   async broadcast(data: Uint8Array): Promise<void> {
@@ -187,7 +209,15 @@ export class JoinedRing implements Ring {
     const failure = await this.left((settle) =>
       this.outbox.sayWhenMade(sealed, (bytes) => settle(this.driver.broadcast(bytes))),
     )
-    if (failure) throw this.errorOf(failure, undefined)
+    if (failure) throw errorOf(failure, undefined, this.parts.relayPace())
+  }
+
+  async put(key: string, value: Uint8Array, options?: PutOptions): Promise<Lease> {
+    return this.values.put(key, value, options)
+  }
+
+  async get(key: string): Promise<StoredValue[]> {
+    return this.values.get(key)
   }
 
   get milestones(): Milestones {
@@ -200,9 +230,9 @@ export class JoinedRing implements Ring {
   }
 
   snapshot(): Snapshot {
-    const { node, namespace } = this.parts
+    const { node, namespace, clock, dropped, rendezvous } = this.parts
     const peers = [...this.peers.values()]
-    const counters = this.counters()
+    const counters = countersOf(node.counters, { ...dropped, value: this.values, inner: this.inner }, rendezvous)
     return {
       address: this.address,
       state: this.state,
@@ -214,7 +244,7 @@ export class JoinedRing implements Ring {
       shortcuts: [...node.table.all()]
         .filter(({ allRoles }) => hasRole(allRoles, SHORTCUT))
         .map(({ address }) => address),
-      dht: null,
+      dht: dhtFacts(node, this.values.keptCount, clock.now()),
       counters,
       warnings: warningsIn(counters),
       trace: [...this.driver.trace],
@@ -235,6 +265,8 @@ export class JoinedRing implements Ring {
     for (const stop of this.stops) stop()
     this.cancelSignOut()
     this.outbox.flush()
+    this.values.close()
+    this.inner.leave()
     this.driver.leave()
     this.parts.introductions.close()
     this.parts.broadcasts.close()
@@ -262,11 +294,21 @@ export class JoinedRing implements Ring {
       this.known.set(address, peer)
       this.parts.linked(this.parts.node.table.get(address)?.endpoints ?? [])
     }
+    this.inner.linkChanged(address)
+    if (change !== 'changed') for (const each of this.parts.rendezvous) each.changed?.()
     this.noteSettled()
     this.tell('peer', { type: change, peer })
   }
 
+  /** How the world reaches us is what the outer ring knows already. */
+  private onOuterAddress(outer: InnerOverlays): void {
+    if (outer.address !== undefined) this.reach('reflectionMs')
+    this.driver.announceEndpoints()
+    this.driver.give({ type: 'doubt' })
+  }
+
   private onState(state: NodeState): void {
+    this.inner.stateChanged()
     this.noteSettled()
     this.tell('state', state)
   }
@@ -326,31 +368,6 @@ export class JoinedRing implements Ring {
     const { state } = this.parts.session ?? { state: { name: 'offline', reason: NO_SERVICE, retryAtMs: undefined } }
     if (state.name === 'online') return state
     return state.name === 'connecting' ? { name: 'offline', reason: 'connecting', retryAtMs: undefined } : state
-  }
-
-  private counters(): Record<string, number> {
-    const counters: Record<string, number> = Object.fromEntries(this.parts.node.counters)
-    for (const [room, { dropped }] of Object.entries(this.parts.dropped)) {
-      for (const [reason, count] of dropped) counters[`${room}: ${reason}`] = count
-    }
-    for (const { name, dropped } of this.parts.rendezvous) {
-      for (const [reason, count] of dropped) counters[`${name}: ${reason}`] = count
-    }
-    return counters
-  }
-
-  /** `to` is undefined for a message to all. */
-  private errorOf(failure: SendFailure, to: Address | undefined): OvertureError {
-    switch (failure) {
-      case 'unreachable':
-        return OvertureError.unreachable(to ?? this.address)
-      case 'too-much-unsent':
-        return OvertureError.tooMuchUnsent(MAX_QUEUED_BYTES)
-      case 'relay-too-slow':
-        return OvertureError.relayTooSlow(to, this.parts.relayPace())
-      case 'left':
-        return OvertureError.left()
-    }
   }
 
   /** A listener that throws is the application's trouble and must not stop the ring. */

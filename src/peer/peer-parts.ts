@@ -11,14 +11,18 @@ import { LocalTabs } from '../rendezvous/local-tabs.ts'
 import { PresenceRendezvous } from '../rendezvous/presence.ts'
 import { RecentPeers } from '../rendezvous/recent-peers.ts'
 import { resourceOf } from '../rendezvous/resource.ts'
+import { RingLookup } from '../rendezvous/ring-lookup.ts'
 import { RoomRendezvous } from '../rendezvous/room.ts'
 import { EitherSignalling } from '../signalling/either-signalling.ts'
 import { JingleSignalling } from '../signalling/jingle-signalling.ts'
 import { RingSignalling } from '../signalling/ring-signalling.ts'
 import { LocalTabTransport } from '../transport/local-tab.ts'
+import { PathTransport } from '../transport/pathing.ts'
+import { SubringTransport } from '../transport/subring.ts'
 import { WebrtcTransport } from '../transport/webrtc.ts'
 import { XmppRelay } from '../transport/xmpp-relay.ts'
 import { XmppSession } from '../xmpp/session.ts'
+import type { InnerOverlays } from './inner-overlays.ts'
 import type { JoinOptions } from './join.ts'
 import { cryptoRandom } from './randomness.ts'
 
@@ -49,6 +53,25 @@ export function tabParts(hash: string, clock: Clock): Parts {
   const rendezvous = [new LocalTabs({ namespaceHash: hash, endpoint, clock })]
   const dials = [{ transport: tab, kind: 'direct', nearby: true } as const]
   return { dials, rendezvous, dropped: { tab }, close: () => tab.close() }
+}
+
+/** What meets and links those who live in the same ring as we do. */
+export function withinParts(outer: InnerOverlays, hash: string, lookupKey: Uint8Array, clock: Clock): Parts {
+  const subring = new SubringTransport({ name: hash, messages: outer, random: cryptoRandom })
+  const path = new PathTransport({ name: hash, carriers: outer, clock })
+  const { scheme } = subring
+  const lookup = new RingLookup({ place: outer, lookupKey, clock, random: cryptoRandom, scheme })
+  return {
+    dials: [
+      { transport: subring, kind: 'subring' },
+      { transport: path, kind: 'direct' },
+    ],
+    rendezvous: [lookup],
+    dropped: { subring, path },
+    close: () => {
+      for (const transport of [subring, path]) transport.close()
+    },
+  }
 }
 
 export function xmppSession(

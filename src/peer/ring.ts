@@ -3,10 +3,12 @@ import type { Address } from '../overlay/address.ts'
 import type { Role } from '../overlay/role.ts'
 import type { CandidatePair, ChannelKind } from '../ports.ts'
 import type { Invitation } from '../rendezvous/invitation-proof.ts'
+import type { DhtFacts } from './dht-facts.ts'
+import type { Lease, PutOptions, StoredValue } from './values.ts'
 
 export type RingState = 'alone' | 'joining' | 'connected'
 
-export type { Invitation, Role }
+export type { DhtFacts, Invitation, Lease, PutOptions, Role, StoredValue }
 
 /** One peer that we have a link to. */
 export type PeerInfo = {
@@ -43,7 +45,8 @@ export type Snapshot = {
   peers: PeerInfo[]
   near: { left: Address[]; right: Address[] }
   shortcuts: Address[]
-  dht: null
+  /** What of the DHT is held here, and how many leases of ours are kept. */
+  dht: DhtFacts
   counters: Record<string, number>
   /** What a person should know of, in words: what was refused, and what to do about it. */
   warnings: string[]
@@ -86,6 +89,14 @@ export interface Ring {
    * reached over a relay, counted once for each of them.
    */
   broadcast(data: Uint8Array): Promise<void>
+  /**
+   * Keeps a value under a key for others of the ring to find, at most 1 MiB, until its lease ends: a key holds many values,
+   * and the same value put again is renewed. It outlives this page. Resolves when enough nodes have it to bear the loss
+   * of some. Rejects with an OvertureError: `value-too-large`, `bad-lease`, `value-taken`, `dht-full`, `unreachable`, `left`.
+   */
+  put(key: string, value: Uint8Array, options?: PutOptions): Promise<Lease>
+  /** Every live value under the key. Rejects with an OvertureError: `unreachable`, `left`. */
+  get(key: string): Promise<StoredValue[]>
   /**
    * What names us as the inviter in a link, for `JoinOptions.invitation` of whoever follows it: they and we become contacts
    * of each other by themselves, also across servers. Undefined without an account that was given to `join`.

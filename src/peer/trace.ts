@@ -49,6 +49,7 @@ function withoutBytes(what: Input | Effect): Noted['what'] {
       return { type: what.type, check: what.check, records: what.records.length }
     case 'signal':
       return { type: what.type, to: what.to, attempt: what.attempt, bytes: what.data.length }
+    case 'inner':
     case 'signalled':
       return { type: what.type, from: what.from, bytes: what.data.length }
     default:

@@ -28,6 +28,8 @@ export type NamespaceKeys = {
   /** Makes and checks what members say to each other through others: 32 bytes each. */
   signalKey: Uint8Array
   broadcastKey: Uint8Array
+  /** By which members find each other in a ring of others: 32 bytes. */
+  lookupKey: Uint8Array
 }
 
 /**
@@ -46,6 +48,7 @@ export async function namespaceKeys(namespace: string, secret = ''): Promise<Nam
     psk: key('links'),
     signalKey: key('signals'),
     broadcastKey: key('broadcasts'),
+    lookupKey: key('lookups'),
   }
 }
 

@@ -13,7 +13,7 @@
  */
 import { utf8ToBytes } from '@noble/hashes/utils.js'
 import type { Endpoint } from '../overlay/endpoint.ts'
-import type { CandidatePair, Channel, ChannelEvents, ChannelKind, Proof } from '../ports.ts'
+import type { CandidatePair, Channel, ChannelEvents, ChannelKind, PathCarrier, Proof } from '../ports.ts'
 import { FrameOpener, FrameSealer } from '../security/frame-seal.ts'
 import { addressOf } from '../security/identity.ts'
 import type { KeyPair } from '../security/key-pair.ts'
@@ -108,6 +108,11 @@ export class SecureChannel implements Channel {
 
   get candidatePair(): CandidatePair | undefined {
     return this.raw.candidatePair
+  }
+
+  /** Nobody has a path beside a channel that is not proved. */
+  get paths(): PathCarrier | undefined {
+    return this.state.name === 'open' ? this.raw.paths : undefined
   }
 
   bind(events: ChannelEvents): void {

@@ -16,6 +16,7 @@ import {
   type Clock,
   type IceCandidate,
   MAX_FRAME_BYTES,
+  type PathCarrier,
   type SessionDescription,
   type Signalling,
   type SignallingSession,
@@ -23,6 +24,7 @@ import {
 import { followSelectedPair, kindOf, readSelectedPair } from './candidate-pair.ts'
 import { bindingOf } from './dtls-binding.ts'
 import { buildCandidate, buildSdp, parseCandidate, parseSdp } from './session-description.ts'
+import { WebrtcPaths } from './webrtc-paths.ts'
 
 const OPEN_DEADLINE_MS = 15_000 // A guess: ICE gives up at about the same time.
 const CLOSE_DEADLINE_MS = 5_000 // A guess: by then what was sent has left or will not.
@@ -71,6 +73,7 @@ export class WebrtcChannel implements Channel {
   private readonly keeper: WebrtcChannelKeeper
   private readonly peer: RtcPeer
   private readonly dataChannel: RTCDataChannel
+  private readonly carried: WebrtcPaths
   private readonly incoming: boolean
   private session: SignallingSession | undefined
   private events: ChannelEvents | undefined
@@ -97,6 +100,7 @@ export class WebrtcChannel implements Channel {
     this.endpoint = endpoint
     this.peer = peer
     this.dataChannel = peer.dataChannel
+    this.carried = new WebrtcPaths(keeper, this, peer.connection)
     this.incoming = offered !== undefined
     const deadline = keeper.clock.now() + OPEN_DEADLINE_MS
     this.cancelDeadline = keeper.clock.wakeAt(deadline, () =>
@@ -112,6 +116,10 @@ export class WebrtcChannel implements Channel {
       this.join(offered.session)
       this.describe('offer', offered.offer)
     }
+  }
+
+  get paths(): PathCarrier | undefined {
+    return this.state === 'open' ? this.carried : undefined
   }
 
   bind(events: ChannelEvents): void {
@@ -141,6 +149,7 @@ export class WebrtcChannel implements Channel {
     this.session?.end('success')
     this.session = undefined
     this.state = 'closing'
+    this.carried.close(reason)
     // W3C WebRTC §6.2: closing a data channel sends what is buffered first; closing the connection would not.
     this.dataChannel.close()
     const deadline = this.keeper.clock.now() + CLOSE_DEADLINE_MS
@@ -261,7 +270,9 @@ export class WebrtcChannel implements Channel {
     const before = this.kind
     this.candidatePair = pair
     this.kind = kindOf(pair)
-    if (this.kind !== before) this.events?.kindChanged?.()
+    if (this.kind === before) return
+    this.events?.kindChanged?.()
+    this.carried.kindChanged()
   }
 
   private transmit(bytes: Uint8Array<ArrayBuffer>): void {
@@ -312,12 +323,13 @@ export class WebrtcChannel implements Channel {
   private fail(reason: string, cause = reason): void {
     if (this.state === 'closed') return
     const { events } = this
-    this.finish(reason)
+    this.finish(reason, cause)
     events?.closed(cause)
   }
 
-  private finish(reason: string): void {
+  private finish(reason: string, cause = reason): void {
     this.state = 'closed'
+    this.carried.close(cause)
     this.events = undefined
     this.unsent = []
     this.held = []

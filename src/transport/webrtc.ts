@@ -9,7 +9,6 @@ import SimplePeer from 'simple-peer/simplepeer.min.js'
 import type { Endpoint } from '../overlay/endpoint.ts'
 import type {
   Channel,
-  ChannelEvents,
   Clock,
   Reflection,
   SessionDescription,
@@ -18,6 +17,7 @@ import type {
   Transport,
 } from '../ports.ts'
 import { AttemptBudget } from './attempt-budget.ts'
+import { RefusedChannel } from './refused-channel.ts'
 import {
   type RtcPeer,
   type RtcPeerEvents,
@@ -214,31 +214,4 @@ class SimpleRtcPeer implements RtcPeer {
 /** The only place that looks under simple-peer's cover: for the path of frames and the statistics of ICE. */
 function internalsOf(peer: SimplePeerTypes.Instance) {
   return peer as unknown as { _channel: RTCDataChannel | null; _pc: RTCPeerConnection | null }
-}
-
-/** A dial that came to nothing before it began. */
-class RefusedChannel implements Channel {
-  readonly kind = 'direct'
-  readonly endpoint: Endpoint
-  readonly congested = false
-  private readonly reason: string
-  private closed = false
-
-  constructor(endpoint: Endpoint, reason: string) {
-    this.endpoint = endpoint
-    this.reason = reason
-  }
-
-  bind(events: ChannelEvents): void {
-    queueMicrotask(() => {
-      if (!this.closed) events.closed(this.reason)
-      this.closed = true
-    })
-  }
-
-  send(): void {}
-
-  close(): void {
-    this.closed = true
-  }
 }
