@@ -2,6 +2,7 @@
  * How is the page served and built? `npm start` serves src with an embedded XMPP service and says one URL;
  * `vite build` makes dist/app, which any web server can hand out from any folder.
  */
+import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createLogger, defineConfig, type Logger, type Plugin } from 'vite'
@@ -44,9 +45,11 @@ function oneUrl(): Plugin {
   }
 }
 
-/** Serves config.json from the environment; without XMPP_SERVICE the page uses its own origin. */
+/** Serves `public/config.json` with the service from the environment; without XMPP_SERVICE the page uses its own origin. */
 function serviceConfig(): Plugin {
-  const body = JSON.stringify(XMPP_SERVICE ? { service: XMPP_SERVICE, domain: XMPP_DOMAIN || undefined } : {})
+  const kept = JSON.parse(readFileSync(new URL('public/config.json', import.meta.url), 'utf8')) as object
+  const service = XMPP_SERVICE ? { service: XMPP_SERVICE, domain: XMPP_DOMAIN || undefined } : {}
+  const body = JSON.stringify({ ...kept, ...service })
   const answer = (_request: IncomingMessage, response: ServerResponse) => {
     response.setHeader('content-type', 'application/json')
     response.setHeader('cache-control', 'no-store')

@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'wrong-password'
   | 'service-unproven'
   | 'no-way-in'
+  | 'no-public-ring'
   | 'registration-refused'
   | 'not-connected'
   | 'message-too-large'
@@ -177,6 +178,13 @@ export class OvertureError extends Error {
       'unreachable',
       'Nobody of those next to us acknowledged the message: they have left or cannot be reached.',
       true,
+    )
+  }
+  static noPublicRing(name: string) {
+    return new OvertureError(
+      'no-public-ring',
+      `This space is inside the public ring “${name}”, and this page joins no public ring. Ask whoever runs it to allow that, or open the link where it was made.`,
+      false,
     )
   }
   static valueTooLarge(size: number, limit: number) {

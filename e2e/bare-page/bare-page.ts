@@ -20,6 +20,10 @@ declare global {
   interface Window {
     ring: Promise<Ring>
     log: Log
+    /** Joins a ring within the first one. */
+    joinInside(options: JoinOptions): Promise<Ring>
+    /** Those that were joined so. */
+    insides: Ring[]
     /** From now on sends one number after the other to this peer. */
     startCounting(to: Address): void
     stopCounting(): void
@@ -31,6 +35,13 @@ let counting: ReturnType<typeof setInterval> | undefined
 
 window.log = log
 window.ring = join(JSON.parse(decodeURIComponent(location.hash.slice(1))) as JoinOptions)
+
+window.insides = []
+window.joinInside = async (options) => {
+  const ring = await join({ ...options, within: await window.ring })
+  window.insides.push(ring)
+  return ring
+}
 
 window.ring.then((ring) => {
   ring.on('message', ({ data }) => {

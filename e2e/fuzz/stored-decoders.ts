@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { loadName } from '../../src/app/person-name.ts'
 import type { Storage } from '../../src/ports.ts'
 import { InvitationRendezvous } from '../../src/rendezvous/invitation.ts'
-import { RecentPeers } from '../../src/rendezvous/recent-peers.ts'
+import { RecentPeers, reachOverXmpp } from '../../src/rendezvous/recent-peers.ts'
 import { ScriptedClock, ScriptedStanzas } from '../../src/rendezvous/scripted-stanzas.ts'
 import { SignIn } from '../../src/xmpp/sign-in.ts'
 import { type Decoder, fullJids, HASH, storedDecoder, textDecoder } from './decoder.ts'
@@ -24,7 +24,7 @@ async function settled(): Promise<void> {
 async function whomWeTry(value: unknown): Promise<unknown> {
   const stanzas = new ScriptedStanzas(JID)
   const recent = new RecentPeers({
-    stanzas,
+    reach: reachOverXmpp(stanzas, HASH),
     namespaceHash: HASH,
     storage: storageOf(value),
     clock: new ScriptedClock(),

@@ -12,7 +12,7 @@ import { LabNetwork, SERVER_IP } from './lab-network.ts'
 import type { LabOptions } from './lab-options.ts'
 import { LabPeer } from './lab-peer.ts'
 import { type LabMeasurement, type MeasuredRun, runLine } from './lab-report.ts'
-import { runLab } from './lab-run.ts'
+import { enterPublicRing, runLab } from './lab-run.ts'
 import { startLabServer } from './lab-server.ts'
 import { natKinds } from './nat-rules.ts'
 
@@ -32,6 +32,8 @@ export async function measureLab(options: LabOptions, log: (line: string) => voi
   }
   const stopListening = atAnyEnd(remove)
   const peers: LabPeer[] = []
+  /** Of the public ring, in one browser that is behind no NAT. */
+  const strangers: LabPeer[] = []
   try {
     network = new LabNetwork(nats)
     const distanceBy = await makeDistance(network.segment, options, options.seed)
@@ -40,9 +42,18 @@ export async function measureLab(options: LabOptions, log: (line: string) => voi
     try {
       for (const index of nats.keys()) peers.push(await LabPeer.launch(network.peer(index), server.url, folder))
       log(`${peers.length} browsers behind ${nats.join(', ')}; seed ${options.seed}`)
+      if (options.rendezvous === 'ring') {
+        const wanted = Math.max(0, options.publicPeers - peers.length)
+        const host = await LabPeer.launch(network.server, server.url, folder)
+        strangers.push(...Array.from({ length: wanted }, (_, index) => (index === 0 ? host : host.another())))
+        for (const stranger of strangers) await stranger.open()
+        await enterPublicRing(strangers, server, strangers.length - 1)
+        log(`${strangers.length} others are in the public ring`)
+      }
       const runs: MeasuredRun[] = []
       while (runs.length < options.runs) {
-        const run: MeasuredRun = await runLab({ peers, nats, server, coturn })
+        const publicOthers = options.rendezvous === 'ring' ? strangers.length : undefined
+        const run: MeasuredRun = await runLab({ peers, nats, server, coturn, publicOthers })
         if (options.move) {
           const mover = Math.floor(random() * peers.length)
           run.talksAgainMs = await timeToTalkAgain(network, peers, mover, options.move)
@@ -53,7 +64,7 @@ export async function measureLab(options: LabOptions, log: (line: string) => voi
       }
       return { distanceBy, runs }
     } finally {
-      await Promise.all(peers.map((peer) => peer.end()))
+      await Promise.all([...peers, ...strangers.slice(0, 1)].map((peer) => peer.end()))
       await server.stop()
     }
   } finally {

@@ -11,8 +11,15 @@ const MOVES = ['both', 'public', 'private'] as const
 /** Which of a peer's addresses change: its router's, its own, or both, as when a laptop is carried to another network. */
 export type Move = (typeof MOVES)[number]
 
+const RENDEZVOUS = ['xmpp', 'ring'] as const
+/** How the peers find each other: over the XMPP server, or inside a public ring that they are in already. */
+export type RendezvousChoice = (typeof RENDEZVOUS)[number]
+
 export type LabOptions = {
   peers: number
+  rendezvous: RendezvousChoice
+  /** How many there are in the public ring, the peers included. */
+  publicPeers: number
   runs: number
   nat: NatChoice
   server: ServerName
@@ -42,6 +49,8 @@ export const LAB_USAGE = `npm run lab -- [options]      real Chromiums behind re
   --runs N              how often they meet; 3 by default
   --nat KIND            ${NATS.join(', ')}; restricted by default
   --server NAME         ${SERVERS.join(', ')}; prosody by default
+  --rendezvous HOW      xmpp, or ring: all are in a public ring, and meet inside it; xmpp by default
+  --public N            how many there are in the public ring, the peers included; 20 by default
   --coturn on|off       whether there is STUN and TURN; on by default
   --rtt MS              round trip between any two of peers and server; 0 by default
   --loss PERCENT        of the packets, each way; 0 by default
@@ -56,6 +65,8 @@ export function parseLab(words: readonly string[], seed: number): LabOptions {
   const values = readWords(words)
   return {
     peers: whole('peers', values.peers, 2, MAX_LAB_PEERS),
+    rendezvous: oneOf('rendezvous', values.rendezvous, RENDEZVOUS),
+    publicPeers: whole('public', values.public, 2, 64),
     runs: whole('runs', values.runs, 1, 1_000),
     nat: oneOf('nat', values.nat, NATS),
     server: oneOf('server', values.server, SERVERS),
@@ -80,6 +91,8 @@ function readWords(words: readonly string[]) {
       options: {
         peers: { type: 'string', default: '5' },
         runs: { type: 'string', default: '3' },
+        rendezvous: { type: 'string', default: 'xmpp' },
+        public: { type: 'string', default: '20' },
         nat: { type: 'string', default: 'restricted' },
         server: { type: 'string', default: 'prosody' },
         coturn: { type: 'string', default: 'on' },

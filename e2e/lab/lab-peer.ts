@@ -13,6 +13,8 @@ declare global {
   interface Window {
     /** Every RTCPeerConnection that the page has made. */
     rtc?: RTCPeerConnection[]
+    /** Whatever the page has said to an XMPP service, or heard from it. */
+    stanzas?: string[]
   }
 }
 
@@ -56,6 +58,11 @@ export class LabPeer {
     return new LabPeer(browser, url)
   }
 
+  /** One more in the same browser, with nothing of the others'. */
+  another(): LabPeer {
+    return new LabPeer(this.browser, this.url)
+  }
+
   /** Opens the app's entrance in a context that has nothing of those before. */
   async open(): Promise<void> {
     // The app's policy has pages speak unencrypted to their own machine alone, and in the lab nobody has a certificate.
@@ -69,6 +76,23 @@ export class LabPeer {
         constructor(configuration?: RTCConfiguration) {
           super(configuration)
           all.push(this)
+        }
+      }
+    })
+    await this.context.addInitScript(() => {
+      const all: string[] = []
+      window.stanzas = all
+      const note = (data: unknown) =>
+        typeof data === 'string' && /^\s*<(iq|presence|message)[\s/>]/.test(data) && all.push(data)
+      window.WebSocket = class extends WebSocket {
+        constructor(url: string | URL, protocols?: string | string[]) {
+          super(url, protocols)
+          this.addEventListener('message', ({ data }) => note(data))
+        }
+
+        override send(data: Parameters<WebSocket['send']>[0]): void {
+          note(data)
+          super.send(data)
         }
       }
     })
@@ -115,6 +139,32 @@ export class LabPeer {
       },
       { ...join, pollMs: POLL_MS },
     )
+  }
+
+  /** Enters a space of its own inside the public ring, and waits for its place there. Returns how long that took. */
+  enterPublicRing(fragment: string, others: number, patienceMs: number): Promise<number | undefined> {
+    return this.page.evaluate(
+      async ({ hash, least, limitMs, pollMs }) => {
+        const startMs = performance.now()
+        location.hash = hash
+        for (;;) {
+          const outer = window.__overture?.outer()
+          const isIn = outer?.state === 'connected' && outer.milestones.connectedMs !== undefined
+          if (isIn && outer.peers.length >= least) return outer.milestones.connectedMs
+          if (performance.now() > startMs + limitMs) return undefined
+          await new Promise((resolve) => setTimeout(resolve, pollMs))
+        }
+      },
+      { hash: fragment, least: Math.min(others, 4), limitMs: patienceMs, pollMs: POLL_MS },
+    )
+  }
+
+  /** How many stanzas the page has said and heard, and how many of them have this text in them. */
+  stanzas(text: string): Promise<{ all: number; naming: number }> {
+    return this.page.evaluate((sought) => {
+      const all = window.stanzas ?? []
+      return { all: all.length, naming: all.filter((each) => each.includes(sought)).length }
+    }, text)
   }
 
   /** The paths that ICE uses at this moment, asked of the browser itself. */

@@ -1,10 +1,11 @@
 /** One run of the lab: all peers follow one link at once, are linked, and talk each to each. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { encodeSpaceLink } from '../../src/app/space-link.ts'
+import { encodeSpaceLink, newSecret } from '../../src/app/space-link.ts'
 import type { Address } from '../../src/overlay/address.ts'
 import { rankOf } from '../../src/overlay/channel-kind.ts'
 import type { Milestones, Snapshot } from '../../src/peer/ring.ts'
+import { namespaceKeys } from '../../src/security/namespace-keys.ts'
 import { faultsOfRing } from '../ring-faults.ts'
 import type { IcePath, LabPeer } from './lab-peer.ts'
 import { bestOf, type NatKind } from './nat-rules.ts'
@@ -23,6 +24,8 @@ export type Lab = {
   server: ServerReport
   /** Whether there is TURN. */
   coturn: boolean
+  /** Where they meet inside a public ring: how many others are in it. */
+  publicOthers: number | undefined
 }
 
 export const PAIR_KINDS = ['direct', 'turn', 'tunnel', 'subring', 'relay', 'none'] as const
@@ -48,16 +51,26 @@ export type LabRun = {
   /** From the common start until the last peer had the links that it can have; undefined when that did not come. */
   wholeMs: number | undefined
   pairs: Pair[]
+  /** Where they met inside a public ring: of each how long it took to be in that, and the stanzas of the private one. */
+  inside?: { publicMs: (number | undefined)[]; stanzasMeanwhile: number; privateStanzas: number }
   /** What was still wrong with the ring when patience was over. */
   ringFaults: string[]
 }
 
 /** Leaves the pages open, in the space. */
-export async function runLab({ peers, nats, server, coturn }: Lab): Promise<LabRun> {
+export const PUBLIC_RING = 'lab public/1'
+
+export async function runLab({ peers, nats, server, coturn, publicOthers }: Lab): Promise<LabRun> {
   await Promise.all(peers.map((peer) => peer.open()))
+  const isInside = publicOthers !== undefined
+  const publicMs = isInside ? await enterPublicRing(peers, server, peers.length - 1 + publicOthers) : []
   for (const peer of peers) await peer.untilQuiet()
   const { service, domain } = server
-  const fragment = encodeSpaceLink({ namespace: 'lab/1', secret: randomUUID(), service, domain })
+  const space = { namespace: 'lab/1', secret: randomUUID() }
+  const within = isInside ? { within: PUBLIC_RING } : {}
+  const fragment = encodeSpaceLink({ ...space, service, domain, ...within })
+  const { hash } = await namespaceKeys(space.namespace, space.secret)
+  const stanzasBefore = await Promise.all(peers.map((peer) => peer.stanzas(hash)))
   const startAtMs = Date.now() + LEAD_MS
   const took = await Promise.all(
     peers.map((peer, index) =>
@@ -72,6 +85,7 @@ export async function runLab({ peers, nats, server, coturn }: Lab): Promise<LabR
   )
   const snapshots = await Promise.all(peers.map((peer) => peer.snapshot()))
   const paths = await Promise.all(peers.map((peer) => peer.icePaths()))
+  const stanzas = await Promise.all(peers.map((peer) => peer.stanzas(hash)))
   const missed = await talkAll(
     peers,
     snapshots.map(({ address }) => address),
@@ -82,7 +96,35 @@ export async function runLab({ peers, nats, server, coturn }: Lab): Promise<LabR
     wholeMs: took.some((ms) => ms === undefined) ? undefined : Math.max(...(took as number[])),
     pairs: pairsOf({ snapshots, paths, nats, coturn, missed }),
     ringFaults: await lastingFaults(peers, TALK_PATIENCE_MS),
+    ...(isInside
+      ? {
+          inside: {
+            publicMs,
+            stanzasMeanwhile: sum(stanzas.map(({ all }, index) => all - (stanzasBefore[index]?.all ?? 0))),
+            privateStanzas: sum(stanzas.map(({ naming }) => naming)),
+          },
+        }
+      : {}),
   }
+}
+
+/** A space of its own for each: what is asked of them is that they are in the ring around it. */
+export function enterPublicRing(
+  peers: readonly LabPeer[],
+  { service, domain }: ServerReport,
+  others: number,
+): Promise<(number | undefined)[]> {
+  return Promise.all(
+    peers.map((peer) => {
+      const alone = { namespace: `alone ${randomUUID()}`, secret: newSecret() }
+      const fragment = encodeSpaceLink({ ...alone, service, domain, within: PUBLIC_RING })
+      return peer.enterPublicRing(fragment, others, JOIN_PATIENCE_MS)
+    }),
+  )
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
 }
 
 async function lastingFaults(peers: readonly LabPeer[], patienceMs: number): Promise<string[]> {

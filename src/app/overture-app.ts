@@ -7,17 +7,19 @@ import '@awesome.me/webawesome/dist/components/button/button.js'
 import { html, LitElement } from 'lit'
 import './account-form.ts'
 import './sign-in.ts'
+import type { NewSpace } from './space-form.ts'
 import './space-form.ts'
 import './space-view.ts'
 import { OvertureError } from '../overture-error.ts'
 import { type JoinOptions, join } from '../peer/join.ts'
-import type { Snapshot } from '../peer/ring.ts'
+import type { Ring, Snapshot } from '../peer/ring.ts'
 import { waitForTab } from '../peer/tab-lobby.ts'
 import { appStyle } from './app-style.ts'
 import { paced } from './change-pace.ts'
 import { followColorScheme } from './color-scheme.ts'
 import { Entrance, type XmppOptions } from './entrance.ts'
 import { useOwnIcons } from './icon-library.ts'
+import { OuterRing } from './outer-ring.ts'
 import { withinPolicy } from './page-policy.ts'
 import { panelStyle } from './panel-style.ts'
 import { keepChosenName, loadName } from './person-name.ts'
@@ -28,7 +30,11 @@ import { encodeSpaceLink, isCarriable, newSecret, parseSpaceLink, type SpaceLink
 declare global {
   interface Window {
     /** What debuggers and end-to-end tests read while in a space. */
-    __overture?: { snapshot(): Snapshot }
+    __overture?: {
+      snapshot(): Snapshot
+      /** Of the public ring that the page is in, if any. */
+      outer(): Snapshot | undefined
+    }
   }
 }
 
@@ -48,6 +54,9 @@ export class OvertureApp extends LitElement {
   /** An account that was given to this page; a reload forgets it. */
   declare account: XmppOptions | undefined
   #config: ServiceConfig | undefined
+  readonly #outer = new OuterRing((namespace, xmpp) =>
+    join({ namespace, xmpp, serviceMayBeAway: false, localTabs: false }),
+  )
 
   constructor() {
     super()
@@ -60,7 +69,7 @@ export class OvertureApp extends LitElement {
     followColorScheme()
     useOwnIcons()
     addEventListener('hashchange', this.#route)
-    addEventListener('pagehide', this.#leave)
+    addEventListener('pagehide', this.#leavePage)
     addEventListener('pageshow', this.#comeBack)
     addEventListener('online', this.#tryNow)
     document.addEventListener('visibilitychange', this.#lookedAt)
@@ -73,11 +82,11 @@ export class OvertureApp extends LitElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback()
     removeEventListener('hashchange', this.#route)
-    removeEventListener('pagehide', this.#leave)
+    removeEventListener('pagehide', this.#leavePage)
     removeEventListener('pageshow', this.#comeBack)
     removeEventListener('online', this.#tryNow)
     document.removeEventListener('visibilitychange', this.#lookedAt)
-    this.#leave()
+    this.#leavePage()
   }
 
   override updated(): void {
@@ -135,7 +144,7 @@ export class OvertureApp extends LitElement {
         <p class="quiet">Open a space, share its link, and talk from browser to browser.</p>
       </div>
       <section class="card">
-        <space-form @create-space=${this.#createSpace}></space-form>
+        <space-form .publicRing=${this.#config?.publicRing} @create-space=${this.#createSpace}></space-form>
         <details>
           <summary>
             ${account?.jid === undefined ? 'Use my own account' : html`Signing in as <strong>${account.jid}</strong>`}
@@ -165,7 +174,7 @@ export class OvertureApp extends LitElement {
 
   #enter(link: SpaceLink): void {
     const entrance = new Entrance(
-      (xmpp, options) => withinPolicy(xmpp.service, () => join({ ...joinOptionsOf(link), xmpp, ...options })),
+      (xmpp, options) => withinPolicy(xmpp.service, () => this.#join(link, xmpp, options)),
       this.account ?? serviceOf(link, this.#config),
       () => this.#entranceChanged(link, entrance),
       (met) => waitForTab(link, met),
@@ -174,11 +183,18 @@ export class OvertureApp extends LitElement {
     entrance.start()
   }
 
+  async #join(link: SpaceLink, xmpp: XmppOptions, options: { serviceMayBeAway: boolean }): Promise<Ring> {
+    const { within } = link
+    if (within === undefined) return join({ ...joinOptionsOf(link), xmpp, ...options })
+    if (this.#config?.publicRing === undefined) throw OvertureError.noPublicRing(within)
+    return join({ ...joinOptionsOf(link), within: await this.#outer.join(within, xmpp) })
+  }
+
   #entranceChanged(link: SpaceLink, entrance: Entrance): void {
     const { state } = entrance
     if (state.name === 'inside') {
       const space = new Space(state.ring, loadName(), this.#changed)
-      window.__overture = { snapshot: () => space.snapshot() }
+      window.__overture = { snapshot: () => space.snapshot(), outer: () => this.#outer.snapshot() }
       this.page = { name: 'space', link, space }
       void this.#nameInviter(link, space)
     }
@@ -222,18 +238,25 @@ export class OvertureApp extends LitElement {
     if (page.name === 'entrance') page.entrance.close()
   }
 
+  readonly #leavePage = () => {
+    this.#leave()
+    this.#outer.leave()
+  }
+
   /** Out of the back-forward cache: we said goodbye on the way in, so we join anew. */
   readonly #comeBack = (event: PageTransitionEvent) => {
     if (event.persisted) this.#route()
   }
 
-  readonly #createSpace = ({ detail: namespace }: CustomEvent<string>) => {
+  readonly #createSpace = ({ detail: { namespace, inside } }: CustomEvent<NewSpace>) => {
     const { service, domain } = this.account ?? this.#config ?? {}
+    const within = inside ? this.#config?.publicRing : undefined
     location.hash = encodeSpaceLink({
       namespace,
       secret: newSecret(),
       ...(service === undefined ? {} : { service }),
       ...(domain === undefined ? {} : { domain }),
+      ...(within === undefined ? {} : { within }),
     })
   }
 

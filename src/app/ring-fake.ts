@@ -48,6 +48,8 @@ export class FakeWorld {
 }
 
 export class FakeRing implements Ring {
+  readonly namespace = 'fake'
+  within: string | undefined
   readonly address: Address
   readonly peers = new Map<Address, PeerInfo>()
   state: RingState = 'alone'
@@ -125,7 +127,8 @@ export class FakeRing implements Ring {
     return {
       address: this.address,
       state: this.state,
-      namespace: 'fake',
+      namespace: this.namespace,
+      within: this.within,
       service: this.service,
       milestones: this.milestones,
       peers: [...this.peers.values()],

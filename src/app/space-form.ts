@@ -1,13 +1,21 @@
-/** What shall the new space be called? One field and one button; fires `create-space` with the name. */
+/** What shall the new space be called, and where do its people meet? Fires `create-space`. */
 import '@awesome.me/webawesome/dist/components/button/button.js'
+import '@awesome.me/webawesome/dist/components/checkbox/checkbox.js'
 import '@awesome.me/webawesome/dist/components/input/input.js'
+import type WaCheckbox from '@awesome.me/webawesome/dist/components/checkbox/checkbox.js'
 import type WaInput from '@awesome.me/webawesome/dist/components/input/input.js'
 import { css, html, LitElement, nothing } from 'lit'
 import { panelStyle } from './panel-style.ts'
 import { MAX_NAMESPACE_LENGTH, whatIsWrongWithName } from './space-link.ts'
 
+export type NewSpace = {
+  namespace: string
+  /** Whether its people meet inside the public ring. */
+  inside: boolean
+}
+
 export class SpaceForm extends LitElement {
-  static override properties = { problem: { state: true } }
+  static override properties = { publicRing: { attribute: false }, problem: { state: true } }
   static override styles = [
     panelStyle,
     css`
@@ -17,6 +25,7 @@ export class SpaceForm extends LitElement {
     `,
   ]
   declare problem: string | undefined
+  declare publicRing: string | undefined
 
   override render() {
     return html`
@@ -31,6 +40,16 @@ export class SpaceForm extends LitElement {
           enterkeyhint="go"
           data-testid="space-name"
         ></wa-input>
+        ${
+          this.publicRing === undefined
+            ? nothing
+            : html`<wa-checkbox
+                name="inside"
+                data-testid="inside"
+                hint="The people of the space find each other through strangers' pages instead of the service; those learn its size and your network address, and no more."
+                >Inside the public ring</wa-checkbox
+              >`
+        }
         ${this.problem === undefined ? nothing : html`<p class="alert" role="alert">${this.problem}</p>`}
         <wa-button type="submit" size="l" variant="brand" data-testid="create-space">Open the space</wa-button>
       </form>
@@ -49,7 +68,9 @@ export class SpaceForm extends LitElement {
     const wrong = whatIsWrongWithName(name)
     this.problem = wrong === undefined ? undefined : `This does not work yet: ${wrong}.`
     if (wrong !== undefined) return
-    this.dispatchEvent(new CustomEvent<string>('create-space', { detail: name, bubbles: true, composed: true }))
+    const inside = this.renderRoot.querySelector<WaCheckbox>('wa-checkbox')?.checked === true
+    const detail = { namespace: name, inside }
+    this.dispatchEvent(new CustomEvent<NewSpace>('create-space', { detail, bubbles: true, composed: true }))
   }
 }
 

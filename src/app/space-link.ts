@@ -3,10 +3,10 @@
  *
  * Everything sits in the URL's fragment, which browsers never send to a server (RFC 3986 §3.5):
  *
- *   #n=<namespace>&k=<secret>&s=<XMPP service>&d=<XMPP domain>&i=<inviter's JID>&t=<inviter's token>
+ *   #n=<namespace>&k=<secret>&s=<XMPP service>&d=<XMPP domain>&r=<public ring>&i=<inviter's JID>&t=<inviter's token>
  *
  * `n` and `k` are the space; `s` and `d` say where its people meet and may be missing; `i` and `t` say who gave the link
- * away and may be missing together. Unknown fields are ignored.
+ * away and may be missing together. With `r` its people meet inside that ring, which is joined at `s` and `d`. Unknown fields are ignored.
  */
 import { OvertureError } from '../overture-error.ts'
 import type { Invitation } from '../peer/ring.ts'
@@ -26,7 +26,7 @@ export const MAX_TOKEN_LENGTH = 128
 /** Each character of a field may take nine in percent-encoded UTF-8. */
 const MAX_FRAGMENT_LENGTH =
   9 *
-  (MAX_NAMESPACE_LENGTH +
+  (2 * MAX_NAMESPACE_LENGTH +
     MAX_SECRET_LENGTH +
     MAX_SERVICE_LENGTH +
     MAX_DOMAIN_LENGTH +
@@ -40,6 +40,8 @@ export type SpaceLink = {
   secret: string
   service?: string
   domain?: string
+  /** The public ring that the space is inside. */
+  within?: string
   invitation?: Invitation
 }
 
@@ -55,6 +57,7 @@ export function encodeSpaceLink(link: SpaceLink): string {
   const fields = new URLSearchParams({ n: link.namespace, k: link.secret })
   if (link.service !== undefined) fields.set('s', link.service)
   if (link.domain !== undefined) fields.set('d', link.domain)
+  if (link.within !== undefined) fields.set('r', link.within)
   if (link.invitation !== undefined) {
     fields.set('i', link.invitation.inviter)
     fields.set('t', link.invitation.token)
@@ -62,12 +65,22 @@ export function encodeSpaceLink(link: SpaceLink): string {
   return `#${fields}`
 }
 
-function whatIsWrongWith({ namespace, secret, service, domain, invitation }: SpaceLink): OvertureError | undefined {
+function whatIsWrongWith({
+  namespace,
+  secret,
+  service,
+  domain,
+  within,
+  invitation,
+}: SpaceLink): OvertureError | undefined {
   const wrong = whatIsWrongWithName(namespace)
   if (wrong !== undefined) return OvertureError.badNamespace(wrong)
   if (!isPlainText(secret, MAX_SECRET_LENGTH)) return OvertureError.badNamespace('its key is unusable')
   if (service !== undefined && !isService(service)) return OvertureError.badService(service)
   if (domain !== undefined && !isDomain(domain)) return OvertureError.badService(domain)
+  if (within !== undefined && whatIsWrongWithName(within) !== undefined) {
+    return OvertureError.badNamespace('the public ring that it is inside has no usable name')
+  }
   if (invitation !== undefined && !isInvitation(invitation)) return OvertureError.badAccount(invitation.inviter)
   return undefined
 }
@@ -77,13 +90,14 @@ export function parseSpaceLink(fragment: string): SpaceLink | OvertureError {
   const text = fragment.startsWith('#') ? fragment.slice(1) : fragment
   if (text.length > MAX_FRAGMENT_LENGTH) return OvertureError.badLink('it is too long')
   const fields = new URLSearchParams(text)
-  for (const field of ['n', 'k', 's', 'd', 'i', 't']) {
+  for (const field of ['n', 'k', 's', 'd', 'r', 'i', 't']) {
     if (fields.getAll(field).length > 1) return OvertureError.badLink('it says the same thing twice')
   }
   const namespace = fields.get('n')
   const secret = fields.get('k')
   const service = fields.get('s') ?? undefined
   const domain = fields.get('d') ?? undefined
+  const within = fields.get('r') ?? undefined
   if (namespace === null) return OvertureError.badLink('it does not name a space')
   const wrong = whatIsWrongWithName(namespace)
   if (wrong !== undefined) return OvertureError.badLink(wrong)
@@ -95,6 +109,9 @@ export function parseSpaceLink(fragment: string): SpaceLink | OvertureError {
   if (domain !== undefined && !isDomain(domain)) {
     return OvertureError.badLink('the XMPP domain that it gives is not a domain')
   }
+  if (within !== undefined && whatIsWrongWithName(within) !== undefined) {
+    return OvertureError.badLink('the public ring that it is inside has no usable name')
+  }
   const [inviter, token] = [fields.get('i'), fields.get('t')]
   if ((inviter === null) !== (token === null)) return OvertureError.badLink('it has lost half of its invitation')
   const invitation = inviter === null || token === null ? undefined : { inviter, token }
@@ -104,6 +121,7 @@ export function parseSpaceLink(fragment: string): SpaceLink | OvertureError {
     secret,
     ...(service === undefined ? {} : { service }),
     ...(domain === undefined ? {} : { domain }),
+    ...(within === undefined ? {} : { within }),
     ...(invitation === undefined ? {} : { invitation }),
   }
 }

@@ -48,7 +48,7 @@ export class SpaceView extends LitElement {
   override render() {
     const { space, audience } = this
     const { people, name, state } = space
-    const { address: self, milestones } = space.ring
+    const { address: self, milestones, within } = space.ring
     return html`
       <header class="top">
         <div class="title">
@@ -77,7 +77,7 @@ export class SpaceView extends LitElement {
             .audience=${audience}
             @rename=${this.#rename}
           ></people-list>
-          ${this.#renderWarnings()} ${this.#renderMilestones(milestones)}
+          ${this.#renderWarnings()} ${this.#renderMilestones(milestones, within)}
         </section>
         <section class="talk">
           <talk-view
@@ -95,7 +95,7 @@ export class SpaceView extends LitElement {
 
   #renderService() {
     const { service, people } = this.space
-    if (service.name === 'online') return nothing
+    if (service.name !== 'offline') return nothing
     const others = people.length === 0 ? 'Others cannot find you until it is back' : 'The ring goes on without it'
     // Who has never been signed in needs to know what stands in the way.
     const sentence = this.space.hasSignedIn
@@ -130,12 +130,18 @@ export class SpaceView extends LitElement {
     </button>`
   }
 
-  #renderMilestones({ reflectionMs, connectedMs }: Milestones) {
+  /** How we got here, in the order in which it happened (the paper's four times). */
+  #renderMilestones({ reflectionMs, rendezvousMs, relayingMs, connectedMs }: Milestones, within: string | undefined) {
     const steps = [
-      reflectionMs === undefined ? [] : `signed in after ${shownSeconds(reflectionMs)}`,
-      connectedMs === undefined ? [] : `connected after ${shownSeconds(connectedMs)}`,
-    ].flat()
-    return steps.length === 0 ? nothing : html`<p class="milestones" data-testid="milestones">${steps.join(', ')}</p>`
+      { what: within === undefined ? 'signed in' : 'in the public ring', ms: reflectionMs },
+      { what: 'saw others', ms: rendezvousMs },
+      { what: 'first link', ms: relayingMs },
+      { what: 'connected', ms: connectedMs },
+    ].filter(({ ms }) => ms !== undefined)
+    if (steps.length === 0) return nothing
+    const way = within === undefined ? nothing : html` Met inside the public ring “${within}”.`
+    const told = steps.map(({ what, ms }) => `${what} after ${shownSeconds(ms as number)}`)
+    return html`<p class="milestones" data-testid="milestones">${told.join(', ')}.${way}</p>`
   }
 
   readonly #nameOf = (address: Address): string => this.space.nameOf(address)

@@ -35,6 +35,7 @@ export class InnerOverlays implements InnerMessages, MeetingPlace, PathCarriers 
   /** Who waits for a connection with a node. */
   private readonly waiting = new Map<Address, Set<(carrier: PathCarrier) => void>>()
   private readonly listening = new WeakSet<PathCarrier>()
+  private readonly leavingListeners = new Set<() => void>()
   private readonly addressListeners = new Set<() => void>()
   private known: Address | undefined
   private hasLeft = false
@@ -51,6 +52,12 @@ export class InnerOverlays implements InnerMessages, MeetingPlace, PathCarriers 
   onAddress(listener: () => void): () => void {
     this.addressListeners.add(listener)
     return () => this.addressListeners.delete(listener)
+  }
+
+  /** Calls back just before the outer ring is left. Returns what stops it. */
+  onLeaving(listener: () => void): () => void {
+    this.leavingListeners.add(listener)
+    return () => this.leavingListeners.delete(listener)
   }
 
   /** To be called when the state of the outer ring has changed. */
@@ -82,7 +89,9 @@ export class InnerOverlays implements InnerMessages, MeetingPlace, PathCarriers 
     else this.drop('nobody of that name')
   }
 
+  /** Those within can still say goodbye. */
   leave(): void {
+    for (const listener of [...this.leavingListeners]) listener()
     this.hasLeft = true
     for (const listener of this.addressListeners) listener()
   }

@@ -211,11 +211,7 @@ describe('tabs of one browser', () => {
       expect(kind).toBe('direct')
       expect(candidatePair).toBeUndefined()
     }
-    expect(first.snapshot().service).toEqual({
-      name: 'offline',
-      reason: 'This ring uses no XMPP service.',
-      retryAtMs: undefined,
-    })
+    expect(first.snapshot().service).toEqual({ name: 'unused' })
   })
 
   test('take in those who come over the service, and are linked to them by what reaches them', async () => {

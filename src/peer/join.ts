@@ -105,7 +105,7 @@ export async function join(options: JoinOptions): Promise<Ring> {
     session &&
     xmppParts(options.xmpp, session, hash, address, clock, { ...options, storage, signalKey })
   const outer = outerOf(options.within)
-  const within = outer && withinParts(outer, hash, lookupKey, clock)
+  const within = outer && withinParts(outer, hash, lookupKey, clock, storage)
   const further = options.transports && { dials: options.transports, rendezvous: [], dropped: {}, close: () => {} }
   const parts: Parts[] = [tabs, within, xmpp, further].filter((each) => each !== undefined)
   const member = { keyPair, psk, namespaceHash: hash, clock }
@@ -146,13 +146,16 @@ export async function join(options: JoinOptions): Promise<Ring> {
       { introduction: introductions, broadcast: broadcasts, signal: signals, record: records },
       ...parts.map((each) => each.dropped),
     ),
-    linked: (endpoints) => xmpp?.recent.linked(endpoints),
+    linked: (endpoints) => {
+      for (const each of [within, xmpp]) each?.recent.linked(endpoints)
+    },
     relayPace: () => xmpp?.relayPace() ?? 0,
     introductions,
     broadcasts,
     signals,
     records,
     outer,
+    within: options.within?.namespace,
     ringSignalling: xmpp?.ringSignalling,
     invite: async () => xmpp?.invitations?.invite(),
     close: () => {

@@ -36,9 +36,6 @@ const ISOLATED_TIMEOUT_MS = 1_000
 /** How often one who is to sign out looks whether it may. A guess. */
 const SIGN_OUT_LOOK_MS = 5_000
 
-/** Why a ring that was joined without a service has none. */
-const NO_SERVICE = 'This ring uses no XMPP service.'
-
 export type JoinedRingParts = {
   namespace: string
   clock: TurnClock
@@ -62,6 +59,8 @@ export type JoinedRingParts = {
   records: SignedRecords
   /** The ring that we live within, if any. */
   outer: InnerOverlays | undefined
+  /** And its namespace. */
+  within: string | undefined
   /** Agrees on links through the ring, where there is something to agree on. */
   ringSignalling: RingSignalling | undefined
   signals: SignedSignals
@@ -132,7 +131,11 @@ export class JoinedRing implements Ring {
     for (const transport of parts.transports) this.driver.addTransport(transport)
     // Our endpoints must stand before the first candidate appears, so this listens before rendezvous does.
     if (outer) {
-      this.stops.push(outer.onAddress(() => this.onOuterAddress(outer)))
+      this.stops.push(
+        outer.onAddress(() => this.onOuterAddress(outer)),
+        // What is said through the outer ring is said before it is left.
+        outer.onLeaving(() => !session && void this.leave()),
+      )
       this.onOuterAddress(outer)
     }
     if (session) {
@@ -170,6 +173,14 @@ export class JoinedRing implements Ring {
         vanished: (endpoint) => this.driver.give({ type: 'candidate-vanished', endpoint }),
       })
     }
+  }
+
+  get namespace(): string {
+    return this.parts.namespace
+  }
+
+  get within(): string | undefined {
+    return this.parts.within
   }
 
   get address(): Address {
@@ -237,6 +248,7 @@ export class JoinedRing implements Ring {
       address: this.address,
       state: this.state,
       namespace,
+      within: this.within,
       service: this.service,
       milestones: this.milestones,
       peers,
@@ -264,9 +276,9 @@ export class JoinedRing implements Ring {
   private async goodbye(): Promise<void> {
     for (const stop of this.stops) stop()
     this.cancelSignOut()
+    this.inner.leave()
     this.outbox.flush()
     this.values.close()
-    this.inner.leave()
     this.driver.leave()
     this.parts.introductions.close()
     this.parts.broadcasts.close()
@@ -365,7 +377,9 @@ export class JoinedRing implements Ring {
   }
 
   private get service(): ServiceState {
-    const { state } = this.parts.session ?? { state: { name: 'offline', reason: NO_SERVICE, retryAtMs: undefined } }
+    const { session } = this.parts
+    if (!session) return { name: 'unused' }
+    const { state } = session
     if (state.name === 'online') return state
     return state.name === 'connecting' ? { name: 'offline', reason: 'connecting', retryAtMs: undefined } : state
   }

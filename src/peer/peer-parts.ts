@@ -9,7 +9,7 @@ import { GreeterList } from '../rendezvous/greeter-list.ts'
 import { InvitationRendezvous } from '../rendezvous/invitation.ts'
 import { LocalTabs } from '../rendezvous/local-tabs.ts'
 import { PresenceRendezvous } from '../rendezvous/presence.ts'
-import { RecentPeers } from '../rendezvous/recent-peers.ts'
+import { RecentPeers, reachInRing, reachOverXmpp } from '../rendezvous/recent-peers.ts'
 import { resourceOf } from '../rendezvous/resource.ts'
 import { RingLookup } from '../rendezvous/ring-lookup.ts'
 import { RoomRendezvous } from '../rendezvous/room.ts'
@@ -56,17 +56,31 @@ export function tabParts(hash: string, clock: Clock): Parts {
 }
 
 /** What meets and links those who live in the same ring as we do. */
-export function withinParts(outer: InnerOverlays, hash: string, lookupKey: Uint8Array, clock: Clock): Parts {
+export function withinParts(
+  outer: InnerOverlays,
+  hash: string,
+  lookupKey: Uint8Array,
+  clock: Clock,
+  storage: Storage,
+): Parts & { recent: RecentPeers } {
   const subring = new SubringTransport({ name: hash, messages: outer, random: cryptoRandom })
   const path = new PathTransport({ name: hash, carriers: outer, clock })
   const { scheme } = subring
+  const recent = new RecentPeers({
+    reach: reachInRing(outer),
+    namespaceHash: hash,
+    storage,
+    clock,
+    timeOfDay: Date.now,
+  })
   const lookup = new RingLookup({ place: outer, lookupKey, clock, random: cryptoRandom, scheme })
   return {
     dials: [
       { transport: subring, kind: 'subring' },
       { transport: path, kind: 'direct' },
     ],
-    rendezvous: [lookup],
+    rendezvous: [recent, lookup],
+    recent,
     dropped: { subring, path },
     close: () => {
       for (const transport of [subring, path]) transport.close()
@@ -116,7 +130,13 @@ export function xmppParts(
   const throughRing = options.ringSignalling !== false
   const dials: Parts['dials'] = [{ transport: relay, kind: 'relay' }]
   if (webrtc) dials.push({ transport: webrtc, kind: 'direct', throughRing })
-  const recent = new RecentPeers({ stanzas: session, namespaceHash: hash, storage, clock, timeOfDay: Date.now })
+  const recent = new RecentPeers({
+    reach: reachOverXmpp(session, hash),
+    namespaceHash: hash,
+    storage,
+    clock,
+    timeOfDay: Date.now,
+  })
   const invitations =
     xmpp.jid === undefined
       ? undefined

@@ -31,8 +31,9 @@ export type Milestones = {
   connectedMs: number | undefined
 }
 
-/** Whether the XMPP service can be used at this moment; the ring lives on without it. */
+/** Whether the XMPP service can be used at this moment; the ring lives on without it. `unused`: it was joined without one. */
 export type ServiceState =
+  | { name: 'unused' }
   | { name: 'online'; jid: string }
   | { name: 'offline'; reason: string; retryAtMs: number | undefined }
 
@@ -40,6 +41,7 @@ export type Snapshot = {
   address: Address
   state: RingState
   namespace: string
+  within: string | undefined
   service: ServiceState
   milestones: Milestones
   peers: PeerInfo[]
@@ -65,6 +67,9 @@ export type RingEvents = {
 }
 
 export interface Ring {
+  readonly namespace: string
+  /** The namespace of the ring that it lives within, if any. */
+  readonly within: string | undefined
   readonly address: Address
   readonly state: RingState
   /** The peers that we have a link to; others of the ring are reached through them. */

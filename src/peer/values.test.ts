@@ -36,7 +36,8 @@ async function ringOf(count: number): Promise<Ring[]> {
   rings.push(...all)
   await vi.waitFor(
     () => {
-      for (const ring of all) expect([ring.state, ring.peers.size]).toEqual([count > 1 ? 'connected' : 'alone', count - 1])
+      for (const ring of all)
+        expect([ring.state, ring.peers.size]).toEqual([count > 1 ? 'connected' : 'alone', count - 1])
     },
     { timeout: 10_000, interval: 20 },
   )

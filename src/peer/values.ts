@@ -52,7 +52,7 @@ export interface Lease {
 
 export type ValuesFacts = {
   driver: Pick<Driver, 'put' | 'get'>
-  signed: SignedRecords
+  signed: Pick<SignedRecords, 'bind' | 'check'>
   namespaceHash: string
   clock: Clock
   /** Versions go by it, so that whoever comes back with the same identity has later ones. */

@@ -3,7 +3,14 @@ import { describe, expect, test, vi } from 'vitest'
 import { type Endpoint, endpointOf } from '../overlay/endpoint.ts'
 import type { Candidate, Storage } from '../ports.ts'
 import { memoryStorage } from '../xmpp/memory-storage.ts'
-import { MAX_AGE_MS, MAX_RECENT_PEERS, RecentPeers, SAVED_AFTER_MS, TRIED_FOR_MS } from './recent-peers.ts'
+import {
+  MAX_AGE_MS,
+  MAX_RECENT_PEERS,
+  RecentPeers,
+  reachOverXmpp,
+  SAVED_AFTER_MS,
+  TRIED_FOR_MS,
+} from './recent-peers.ts'
 import { ScriptedClock, ScriptedStanzas } from './scripted-stanzas.ts'
 
 const HASH = 'c0ffee'
@@ -17,7 +24,13 @@ async function opened(storage: Storage, { online = true, nowMs = NOW_MS } = {}) 
   const clock = new ScriptedClock()
   const stanzas = new ScriptedStanzas(online ? ME : undefined)
   const time = { nowMs }
-  const options = { stanzas, namespaceHash: HASH, storage, clock, timeOfDay: () => time.nowMs }
+  const options = {
+    reach: reachOverXmpp(stanzas, HASH),
+    namespaceHash: HASH,
+    storage,
+    clock,
+    timeOfDay: () => time.nowMs,
+  }
   const recent = new RecentPeers(options)
   const seen: Candidate[] = []
   const gone: Endpoint[] = []

@@ -1,22 +1,62 @@
 /**
- * Whom were we linked to a while ago? Helps a page that is opened again while nobody shows their presence: the full JIDs
- * of those who were linked lately, kept over a reload and shown as candidates at the next start. They count as newcomers,
- * so that whom the others show is asked first, and those who do not answer are forgotten.
+ * Whom were we linked to a while ago? Helps a page that is opened again while nobody shows their presence: where those who
+ * were linked lately could be reached, by full JID or by address in an outer ring, kept over a reload and shown as candidates
+ * at the next start. They count as newcomers, so that whom the others show is asked first, and those who do not answer are
+ * forgotten.
  */
+import { parseAddress } from '../overlay/address.ts'
 import { type Endpoint, hasScheme, parseEndpoint, targetOf } from '../overlay/endpoint.ts'
-import type { Clock, Rendezvous, RendezvousEvents, Stanzas, Storage, Visibility } from '../ports.ts'
+import type { Clock, MeetingPlace, Rendezvous, RendezvousEvents, Stanzas, Storage, Visibility } from '../ports.ts'
 import { showsNamespace } from './resource.ts'
 
 export const MAX_RECENT_PEERS = 32 // A guess: about three rounds of dials.
 export const MAX_AGE_MS = 24 * 3_600_000 // A guess: a full JID lives as long as somebody's tab, seldom longer than a day.
 export const TRIED_FOR_MS = 30_000 // A guess: time for three rounds, and for a slow answer to the last.
 export const SAVED_AFTER_MS = 500 // A guess: peers that join together are written together.
-const SCHEME = 'xmpp'
 
 type Entry = { endpoint: Endpoint; atMs: number }
 
+/** By what those whom we remember are reached. */
+export interface Reach {
+  readonly scheme: string
+  /** What others reach us at; undefined while nobody can. */
+  readonly own: string | undefined
+  /** Calls back whenever others can be asked from now on. Returns what stops it. */
+  onOpen(listener: () => void): () => void
+  /** Whether one of our namespace may be reached there: a peer may name whom it likes, and is not to send us elsewhere. */
+  admits(target: string): boolean
+}
+
+export function reachOverXmpp(stanzas: Stanzas, namespaceHash: string): Reach {
+  return {
+    scheme: 'xmpp',
+    get own() {
+      return stanzas.jid
+    },
+    onOpen: (listener) => stanzas.onOnline(listener),
+    admits: (target) => showsNamespace(target, namespaceHash),
+  }
+}
+
+export function reachInRing(place: MeetingPlace): Reach {
+  return {
+    scheme: 'ring',
+    get own() {
+      return place.address
+    },
+    onOpen: (listener) => {
+      const tell = () => {
+        if (place.address !== undefined) listener()
+      }
+      tell()
+      return place.onAddress(tell)
+    },
+    admits: (target) => parseAddress(target) !== undefined,
+  }
+}
+
 export type RecentPeersOptions = {
-  stanzas: Stanzas
+  reach: Reach
   namespaceHash: string
   storage: Storage
   clock: Clock
@@ -47,8 +87,8 @@ export class RecentPeers implements Rendezvous {
     this.events = events
     this.load().then((entries) => {
       if (this.events === undefined) return
-      // Only when we are signed in ourselves can they be asked.
-      this.stops.push(this.options.stanzas.onOnline(() => this.try(entries.splice(0))))
+      // Only when we can be reached ourselves can they be asked.
+      this.stops.push(this.options.reach.onOpen(() => this.try(entries.splice(0))))
     })
   }
 
@@ -64,10 +104,10 @@ export class RecentPeers implements Rendezvous {
 
   /** To be called when a link stands, with the endpoints that the peer has named: it may be asked again next time. */
   linked(endpoints: readonly Endpoint[]): void {
-    const endpoint = endpoints.find((each) => hasScheme(each, SCHEME))
+    const { reach } = this.options
+    const endpoint = endpoints.find((each) => hasScheme(each, reach.scheme))
     if (endpoint === undefined) return
-    // A peer may name whom it likes, and is not to send us to somebody else's door.
-    if (!showsNamespace(targetOf(endpoint), this.options.namespaceHash)) {
+    if (!reach.admits(targetOf(endpoint))) {
       this.drop('foreign-jid')
       return
     }
@@ -80,7 +120,7 @@ export class RecentPeers implements Rendezvous {
   private try(entries: Entry[]): void {
     if (entries.length === 0) return
     for (const { endpoint } of entries) {
-      if (this.linkedAtMs.has(endpoint) || targetOf(endpoint) === this.options.stanzas.jid) continue
+      if (this.linkedAtMs.has(endpoint) || targetOf(endpoint) === this.options.reach.own) continue
       this.onTrial.add(endpoint)
       this.events?.appeared({ endpoint, elder: false })
     }
@@ -139,8 +179,9 @@ export class RecentPeers implements Rendezvous {
   private readEntry(value: unknown): Entry | undefined {
     const { endpoint: text, atMs } = (value ?? {}) as Record<string, unknown>
     const endpoint = typeof text === 'string' ? parseEndpoint(text) : undefined
-    const isOurs = endpoint !== undefined && hasScheme(endpoint, SCHEME)
-    if (isOurs && showsNamespace(targetOf(endpoint), this.options.namespaceHash) && typeof atMs === 'number') {
+    const { reach } = this.options
+    const isOurs = endpoint !== undefined && hasScheme(endpoint, reach.scheme)
+    if (isOurs && reach.admits(targetOf(endpoint)) && typeof atMs === 'number') {
       return { endpoint, atMs }
     }
     this.drop('malformed')
@@ -148,7 +189,9 @@ export class RecentPeers implements Rendezvous {
   }
 
   private get key(): string {
-    return `recent-peers:${this.options.namespaceHash}`
+    const { reach, namespaceHash } = this.options
+    // What was kept before there was more than one reach is still found.
+    return `recent-peers:${reach.scheme === 'xmpp' ? '' : `${reach.scheme}:`}${namespaceHash}`
   }
 
   private drop(reason: string): void {
