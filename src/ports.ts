@@ -190,8 +190,11 @@ export interface MeetingPlace {
   onAddress(listener: () => void): () => void
   /** Keeps the value under the key, 20 bytes, until what is returned is called; it is gone soon after we are. */
   keep(key: Uint8Array, value: Uint8Array): () => void
-  /** All that lies under the key; undefined when nobody has answered. Never rejects. */
-  look(key: Uint8Array): Promise<Uint8Array[] | undefined>
+  /**
+   * What lies under the key: all of it, or where that is more, at least so many. Undefined when nobody has answered.
+   * Never rejects.
+   */
+  look(key: Uint8Array, atLeast: number): Promise<Uint8Array[] | undefined>
 }
 
 // ---------------------------------------------------------------------------------------------- signalling

@@ -36,7 +36,7 @@ const ALLOWED: [from: RegExp, to: RegExp][] = [
   [/^service\//, /^xmpp\/stanza\.ts$/],
   [
     /^sim\//,
-    /^(overlay\/.*|ports\.ts|overture-error\.ts|peer\/driver\.ts|transport\/(memory|tunnel)\.ts|signalling\/ring-signalling\.ts)$/,
+    /^(overlay\/.*|ports\.ts|overture-error\.ts|peer\/(driver|inner-overlays|values)\.ts|transport\/(memory|tunnel|subring|pathing)\.ts|signalling\/ring-signalling\.ts|rendezvous\/ring-lookup\.ts)$/,
   ],
   [/^cli\//, /^(service|sim)\//],
 ]

@@ -24,7 +24,7 @@ export async function startBenchSite(): Promise<BenchSite> {
       outDir: folder,
       emptyOutDir: true,
       target: 'es2022',
-      rollupOptions: { input: [join(PAGES, 'join.html'), join(PAGES, 'link.html')] },
+      rollupOptions: { input: ['join.html', 'link.html', 'paths.html'].map((page) => join(PAGES, page)) },
     },
   })
   const server = createServer((request, response) => {

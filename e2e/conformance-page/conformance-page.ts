@@ -6,6 +6,8 @@ import { endpointOf } from '../../src/overlay/endpoint.ts'
 import { JingleSignalling } from '../../src/signalling/jingle-signalling.ts'
 import { CONFORMANCE_CASES, type TransportPair } from '../../src/transport/conformance.ts'
 import { LocalTabTransport } from '../../src/transport/local-tab.ts'
+import { PathTransport } from '../../src/transport/pathing.ts'
+import { TestCarriers } from '../../src/transport/test-carriers.ts'
 import { WebrtcTransport } from '../../src/transport/webrtc.ts'
 import { XmppRelay } from '../../src/transport/xmpp-relay.ts'
 import { StanzaExchange, timerClock } from '../../src/xmpp/stanza-exchange.ts'
@@ -21,16 +23,37 @@ declare global {
 }
 
 const webrtcTransports: WebrtcTransport[] = []
+/** What the paths of the case under way lead over. */
+const outers: TestCarriers[] = []
+
+function webrtcAt(jid: string, exchange: StanzaExchange): WebrtcTransport {
+  const signalling = new JingleSignalling(exchange.connect(jid), timerClock, Math.random)
+  const webrtc = new WebrtcTransport({ signalling, reflection: { iceServers: () => [] }, clock: timerClock })
+  webrtcTransports.push(webrtc)
+  return webrtc
+}
 
 function webrtcPair(): TransportPair {
   const exchange = new StanzaExchange()
-  const transport = (jid: string) => {
-    const signalling = new JingleSignalling(exchange.connect(jid), timerClock, Math.random)
-    const webrtc = new WebrtcTransport({ signalling, reflection: { iceServers: () => [] }, clock: timerClock })
-    webrtcTransports.push(webrtc)
-    return webrtc
+  return {
+    a: webrtcAt('a@example.org/1', exchange),
+    b: webrtcAt('b@example.org/1', exchange),
+    nowhere: nobody('webrtc'),
   }
-  return { a: transport('a@example.org/1'), b: transport('b@example.org/1'), nowhere: nobody('webrtc') }
+}
+
+/** Paths beside the channels of the same transport. */
+function pathPair(): TransportPair {
+  const exchange = new StanzaExchange()
+  const within = (jid: string) => {
+    const outer = webrtcAt(jid, exchange)
+    const carriers = new TestCarriers(outer)
+    outers.push(carriers)
+    const transport = new PathTransport({ name: 'c0ffee', carriers, clock: timerClock })
+    // What a path refuses is counted by the connection that carries it.
+    return Object.defineProperty(transport, 'dropped', { get: () => outer.dropped })
+  }
+  return { a: within('a@example.org/1'), b: within('b@example.org/1'), nowhere: nobody('path') }
 }
 
 function relayPair(): TransportPair {
@@ -61,6 +84,7 @@ async function judge(transport: string, setup: () => TransportPair): Promise<Ver
     }
     pair.a.close()
     pair.b.close()
+    for (const outer of outers.splice(0)) outer.close()
     const ms = Math.round(performance.now() - startedAt)
     verdicts.push(error === undefined ? { transport, name, ms } : { transport, name, error, ms })
     const item = document.createElement('li')
@@ -91,6 +115,7 @@ async function judgeAll() {
     ...(await judge('xmpp-relay', relayPair)),
     ...(await judge('local-tab', localTabPair)),
     ...(await judge('webrtc', webrtcPair)),
+    ...(await judge('path', pathPair)),
   ]
   return { verdicts, live: await liveConnections() }
 }

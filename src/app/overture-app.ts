@@ -9,6 +9,7 @@ import './account-form.ts'
 import './sign-in.ts'
 import type { NewSpace } from './space-form.ts'
 import './space-form.ts'
+import './space-list.ts'
 import './space-view.ts'
 import { OvertureError } from '../overture-error.ts'
 import { type JoinOptions, join } from '../peer/join.ts'
@@ -19,6 +20,7 @@ import { paced } from './change-pace.ts'
 import { followColorScheme } from './color-scheme.ts'
 import { Entrance, type XmppOptions } from './entrance.ts'
 import { useOwnIcons } from './icon-library.ts'
+import { forgetSpace, keepSpace, knownSpaces } from './known-spaces.ts'
 import { OuterRing } from './outer-ring.ts'
 import { withinPolicy } from './page-policy.ts'
 import { panelStyle } from './panel-style.ts'
@@ -145,6 +147,7 @@ export class OvertureApp extends LitElement {
       </div>
       <section class="card">
         <space-form .publicRing=${this.#config?.publicRing} @create-space=${this.#createSpace}></space-form>
+        <space-list .spaces=${knownSpaces()} @forget-space=${this.#forgetSpace}></space-list>
         <details>
           <summary>
             ${account?.jid === undefined ? 'Use my own account' : html`Signing in as <strong>${account.jid}</strong>`}
@@ -196,6 +199,7 @@ export class OvertureApp extends LitElement {
       const space = new Space(state.ring, loadName(), this.#changed)
       window.__overture = { snapshot: () => space.snapshot(), outer: () => this.#outer.snapshot() }
       this.page = { name: 'space', link, space }
+      keepSpace(link)
       void this.#nameInviter(link, space)
     }
     this.version++
@@ -258,6 +262,11 @@ export class OvertureApp extends LitElement {
       ...(domain === undefined ? {} : { domain }),
       ...(within === undefined ? {} : { within }),
     })
+  }
+
+  readonly #forgetSpace = ({ detail }: CustomEvent<string>) => {
+    forgetSpace(detail)
+    this.version++
   }
 
   readonly #tryNow = () => {

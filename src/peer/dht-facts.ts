@@ -26,6 +26,6 @@ export function dhtFacts({ dht }: Node, kept: number, nowMs: number): DhtFacts {
     records: store.size,
     bytes: store.byteLength,
     kept,
-    keys: soonest.map(([key, facts]) => ({ key, ...facts, replicas: keeper.replicas.of(key) })),
+    keys: soonest.map(([key, facts]) => ({ key, ...facts, replicas: [...keeper.replicas.of(key)] })),
   }
 }

@@ -113,8 +113,8 @@ export class InnerOverlays implements InnerMessages, MeetingPlace, PathCarriers 
     return this.facts.values.keep(addressFromBytes(key), value, ENTRY_TTL_MS)
   }
 
-  async look(key: Uint8Array): Promise<Uint8Array[] | undefined> {
-    const records = await this.facts.values.under(addressFromBytes(key))
+  async look(key: Uint8Array, atLeast: number): Promise<Uint8Array[] | undefined> {
+    const records = await this.facts.values.under(addressFromBytes(key), atLeast)
     return records?.map(({ value }) => value)
   }
 

@@ -126,8 +126,8 @@ export class Values {
     return this.keepUp(() => this.store(key, value, { ttlMs }), ttlMs, 0)
   }
 
-  /** All records under a key of 160 bits; undefined when nobody has answered. */
-  async under(key: Address): Promise<DhtRecord[] | undefined> {
+  /** All records under a key of 160 bits, or at least so many; undefined when nobody has answered. */
+  async under(key: Address, atLeast = Number.POSITIVE_INFINITY): Promise<DhtRecord[] | undefined> {
     const records: DhtRecord[] = []
     let after = ''
     for (let pages = 0; pages < MAX_PAGES; pages++) {
@@ -137,7 +137,7 @@ export class Values {
       const proved = await this.facts.signed.check(ours)
       records.push(...ours.filter((_, index) => proved[index]))
       const last = page.records.at(-1)
-      if (!page.more || !last) break
+      if (!page.more || !last || records.length >= atLeast) break
       after = tagOf(identityOf(last))
     }
     return records

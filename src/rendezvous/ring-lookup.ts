@@ -26,6 +26,9 @@ const SEEKING_MS = [100, 200, 400, 1_000, 2_000, 4_000, 8_000] as const
 const WATCHING_MS = 60_000
 /** Neighbours come and go in bursts, most of all while a ring forms. A guess. */
 const CHANGED_MS = 3_000
+/** Enough to be let in by; the first looks ask for no more, as many take several round trips. A guess. */
+const ENOUGH_ENTRIES = 16
+const LOOKS_FOR_ENOUGH = 3
 /** More are not looked at: so many live in a crowd's greeters, several times over. A guess. */
 const MAX_ENTRIES = 256
 
@@ -128,15 +131,17 @@ export class RingLookup implements Rendezvous {
   private async look(): Promise<void> {
     if (this.looking) return
     this.looking = true
-    const values = await this.options.place.look(this.key)
+    const wanted = this.isSeeking && this.looks < LOOKS_FOR_ENOUGH ? ENOUGH_ENTRIES : MAX_ENTRIES
+    const values = await this.options.place.look(this.key, wanted)
     this.looking = false
     if (!this.events) return
-    if (values) this.compare(values.slice(0, MAX_ENTRIES))
+    if (values) this.compare(values.slice(0, MAX_ENTRIES), values.length < wanted)
     const seekingMs = SEEKING_MS[Math.min(this.looks++, SEEKING_MS.length - 1)] as number
     this.lookWithin((this.isSeeking ? seekingMs : WATCHING_MS) * (0.5 + this.options.random()))
   }
 
-  private compare(values: readonly Uint8Array[]): void {
+  /** `isAll`: nobody else is there. */
+  private compare(values: readonly Uint8Array[], isAll: boolean): void {
     const { lookupKey, scheme, place } = this.options
     const there = new Set<Endpoint>()
     for (const value of values) {
@@ -144,7 +149,7 @@ export class RingLookup implements Rendezvous {
       if (address === undefined) this.dropped.set('bad-entry', (this.dropped.get('bad-entry') ?? 0) + 1)
       else if (address !== place.address) there.add(endpointOf(scheme, address))
     }
-    for (const endpoint of this.shown) {
+    for (const endpoint of isAll ? this.shown : []) {
       if (there.has(endpoint)) continue
       this.shown.delete(endpoint)
       this.events?.vanished(endpoint)
@@ -152,11 +157,20 @@ export class RingLookup implements Rendezvous {
     // Who is there when we look for the first time was there before us, or came at the same time.
     const elder = !this.hasLooked
     this.hasLooked = true
-    for (const endpoint of there) {
+    // All find them in one order; were they told in it, all would ask the same few.
+    for (const endpoint of this.shuffled([...there])) {
       if (this.shown.has(endpoint)) continue
       this.shown.add(endpoint)
       this.events?.appeared({ endpoint, elder: elder || this.isSeeking })
     }
+  }
+
+  private shuffled<Item>(items: Item[]): Item[] {
+    for (let last = items.length - 1; last > 0; last--) {
+      const other = Math.floor(this.options.random() * (last + 1))
+      ;[items[last], items[other]] = [items[other] as Item, items[last] as Item]
+    }
+    return items
   }
 }
 

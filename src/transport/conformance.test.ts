@@ -7,7 +7,12 @@ import { StanzaExchange, timerClock } from '../xmpp/stanza-exchange.ts'
 import { CONFORMANCE_CASES, type TransportPair } from './conformance.ts'
 import { LocalTabTransport } from './local-tab.ts'
 import { MemoryNetwork } from './memory.ts'
+import { PathTransport } from './pathing.ts'
 import { SecureTransport } from './secure-transport.ts'
+import { SubringTransport } from './subring.ts'
+import { TestCarriers } from './test-carriers.ts'
+import { TestConnections } from './test-connections.ts'
+import { TestOuterRing } from './test-messages.ts'
 import { XmppRelay } from './xmpp-relay.ts'
 
 const MEMBERS = [
@@ -45,6 +50,28 @@ for (const kind of ['direct', 'relay', 'tunnel'] as const) {
     return { a: secure('a', MEMBERS[0]), b: secure('b', MEMBERS[1]), nowhere: endpointOf('memory', 'c'), largestFrame }
   })
 }
+
+transportConformance('path', () => {
+  const connections = new TestConnections(timerClock)
+  const within = (name: string) => {
+    const outer = connections.transport(name)
+    const transport = new PathTransport({ name: 'c0ffee', carriers: new TestCarriers(outer), clock: timerClock })
+    // What a path refuses is counted by the connection that carries it.
+    return Object.defineProperty(transport, 'dropped', { get: () => outer.dropped })
+  }
+  return { a: within('a'), b: within('b'), nowhere: endpointOf('path', 'c') }
+})
+
+transportConformance('subring', () => {
+  const outer = new TestOuterRing()
+  const within = (address: string) =>
+    new SubringTransport({ name: 'c0ffee'.padEnd(40, '0'), messages: outer.node(address), random: Math.random })
+  return {
+    a: within('a'.repeat(40)),
+    b: within('b'.repeat(40).replace(/.$/, '8')),
+    nowhere: endpointOf('ring', 'c'.repeat(40)),
+  }
+})
 
 /** WebRTC passes the same cases in a page: `e2e/conformance-page`. */
 function transportConformance(name: string, setup: () => TransportPair): void {

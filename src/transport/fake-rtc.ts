@@ -24,6 +24,12 @@ export class FakeDataChannel {
   bufferedAmountLowThreshold = 0
   onmessage: ((event: { data: unknown }) => void) | undefined
   onbufferedamountlow: (() => void) | undefined
+  onclose: (() => void) | undefined
+  label = ''
+  /** The other end, where there is one: what is sent gets there in a later turn, unless it is held up. */
+  far: FakeDataChannel | undefined
+  isHeldUp = false
+  private readonly underWay: ArrayBuffer[] = []
   readonly sent: Uint8Array[] = []
   refuses = false
   private readonly openListeners: (() => void)[] = []
@@ -34,12 +40,26 @@ export class FakeDataChannel {
 
   send(bytes: Uint8Array) {
     if (this.refuses) throw new TypeError('too large')
-    this.sent.push(bytes)
+    if (this.far !== undefined && this.readyState !== 'open') throw new TypeError('not open')
     this.bufferedAmount += bytes.byteLength
+    if (this.far === undefined) {
+      this.sent.push(bytes)
+      return
+    }
+    this.underWay.push(bytes.slice().buffer as ArrayBuffer)
+    queueMicrotask(() => this.deliver())
   }
 
   close() {
+    if (this.readyState === 'closed') return
     this.readyState = 'closing'
+    if (this.far !== undefined) queueMicrotask(() => this.deliver())
+  }
+
+  /** What was held up goes on. */
+  release() {
+    this.isHeldUp = false
+    this.deliver()
   }
 
   open() {
@@ -55,6 +75,25 @@ export class FakeDataChannel {
     this.bufferedAmount = 0
     this.onbufferedamountlow?.()
   }
+
+  private deliver() {
+    while (!this.isHeldUp && this.underWay.length > 0) {
+      const data = this.underWay.shift() as ArrayBuffer
+      const before = this.bufferedAmount
+      this.bufferedAmount -= data.byteLength
+      const threshold = this.bufferedAmountLowThreshold
+      this.far?.receive(data)
+      if (before > threshold && this.bufferedAmount <= threshold) this.onbufferedamountlow?.()
+    }
+    if (this.readyState !== 'closing' || this.underWay.length > 0) return
+    for (const end of [this, this.far]) end?.shut()
+  }
+
+  private shut() {
+    if (this.readyState === 'closed') return
+    this.readyState = 'closed'
+    this.onclose?.()
+  }
 }
 
 export class FakePeer implements RtcPeer {
@@ -65,6 +104,11 @@ export class FakePeer implements RtcPeer {
   refuses = false
   looks = 0
   iceConnectionState: RTCIceConnectionState = 'new'
+  /** The peer at the far end, where data channels that are announced in-band arrive. */
+  far: FakePeer | undefined
+  /** Those that this end has announced, and those that have arrived. */
+  readonly announced: FakeDataChannel[] = []
+  readonly arrived: FakeDataChannel[] = []
   private pair: unknown = null
   private readonly reports = new Map<string, Record<string, unknown>>()
   private readonly target = new EventTarget()
@@ -81,8 +125,31 @@ export class FakePeer implements RtcPeer {
       sctp: { transport: { iceTransport } },
       getStats,
       addEventListener,
+      createDataChannel: (label: string) => this.announce(label),
       iceConnectionState,
     } as unknown as RTCPeerConnection
+  }
+
+  meet(far: FakePeer) {
+    this.far = far
+    far.far = this
+  }
+
+  /** Open at this end before the other end has heard of it, where it is open then, or later. */
+  announce(label: string, isOpenThere = true): FakeDataChannel {
+    const { far } = this
+    if (far === undefined) throw new Error('closed')
+    const [near, there] = [new FakeDataChannel(), new FakeDataChannel()]
+    Object.assign(near, { label, far: there })
+    Object.assign(there, { label, far: near })
+    this.announced.push(near)
+    far.arrived.push(there)
+    queueMicrotask(() => {
+      near.open()
+      if (isOpenThere) there.readyState = 'open'
+      far.tell('datachannel', { channel: there })
+    })
+    return near
   }
 
   choose(local: string, remote: string) {

@@ -24,7 +24,7 @@ import { RefusedChannel } from './refused-channel.ts'
 
 const SCHEME = 'path'
 const SEEK_DEADLINE_MS = 20_000 // A guess: a WebRTC attempt takes 15 s, and what came of it is the better reason.
-const CONGESTED_ABOVE_BYTES = 262_144 // As a path has it that is being opened.
+const CONGESTED_ABOVE_BYTES = 65_536 // As a WebRTC path has it.
 const MAX_UNSENT_BYTES = 1_048_576 // A guess: who dials has a handshake to send, and waits.
 /** As many connections as the WebRTC transport allows to live. */
 export const MAX_DIALLED = 64

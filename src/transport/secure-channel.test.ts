@@ -18,6 +18,7 @@ class CarriedChannel implements Channel {
   readonly endpoint = ENDPOINT
   readonly kind: ChannelKind
   readonly binding: Uint8Array | undefined
+  readonly paths = { openPath: () => this, listenPaths: () => {} }
   congested = false
   far: CarriedChannel | undefined
   events: ChannelEvents | undefined
@@ -253,5 +254,16 @@ describe('who carries a relay’s frames', () => {
     await say(met)
     await vi.waitFor(() => expect(met.dialled.frames).toHaveLength(4))
     expect(met.counts()).toEqual({ 'frame replayed': 1 })
+  })
+})
+
+describe('the paths of a channel', () => {
+  test('are there for nobody who has not proved itself', async () => {
+    const met = await meet()
+    expect(met.dialler.channel?.paths).toBeUndefined()
+    await opened(met)
+    for (const { channel } of [met.dialler, met.dialled]) expect(channel?.paths).toBeDefined()
+    met.dialler.channel?.close('done')
+    expect(met.dialler.channel?.paths).toBeUndefined()
   })
 })

@@ -4,8 +4,8 @@
  *
  *   open --close, the far end's close, a message that does not arrive, a limit--> closed
  *
- *   message = name 20 bytes, kind u8 (0 frame, 1 piece of a frame: more follows, 2 close; + 128: from who dialled),
- *             session u32, bytes
+ *   message = name 20 bytes, kind u8 (0 frame, 1 piece of a frame: more follows, 2 close; + 128: from who dialled;
+ *             + 64: the first of its channel), session u32, bytes
  *
  * There is nothing to wait for before the first frame, so a channel is open from the start. Where the far end does not run
  * the inner ring, its close says so.
@@ -21,6 +21,7 @@ import {
   type Random,
   type Transport,
 } from '../ports.ts'
+import { RefusedChannel } from './refused-channel.ts'
 
 const NAME_BYTES = 20
 const HEAD_BYTES = NAME_BYTES + 5
@@ -28,6 +29,7 @@ const FRAME = 0
 const PIECE = 1
 const CLOSE = 2
 const FROM_DIALLER = 128
+const FIRST = 64
 /** With its head it is within what an outer ring takes as one message (64 KiB). */
 const MAX_PIECE_BYTES = 61_440
 const MAX_CHANNELS = 256 // As for relays.
@@ -69,11 +71,12 @@ export class SubringTransport implements Transport {
 
   dial(endpoint: Endpoint): Channel {
     const far = parseAddress(targetOf(endpoint))
-    const session = Math.floor(this.random() * 2 ** 32)
-    const channel = new SubringChannel(this, endpoint, far ?? ('' as Address), session, true, this.own)
     const refusal = this.refusalFor(far)
-    if (!refusal) this.channels.set(keyOf(channel), channel)
-    queueMicrotask(() => (refusal ? channel.fail(refusal) : channel.opened()))
+    if (far === undefined || refusal !== undefined) return new RefusedChannel(endpoint, refusal ?? 'no such endpoint')
+    const session = Math.floor(this.random() * 2 ** 32)
+    const channel = new SubringChannel(this, endpoint, far, session, true, this.own)
+    this.channels.set(keyOf(channel), channel)
+    queueMicrotask(() => channel.opened())
     return channel
   }
 
@@ -87,7 +90,9 @@ export class SubringTransport implements Transport {
   /** Resolves to the reason why it does not arrive. */
   say(channel: SubringChannel, kind: number, bytes: Uint8Array): Promise<string | undefined> {
     const { far, session, ours } = channel
-    return this.messages.send(far, this.messageOf(kind | (ours ? FROM_DIALLER : 0), session, bytes))
+    const flags = ours ? FROM_DIALLER | (channel.isNew ? FIRST : 0) : 0
+    channel.isNew = false
+    return this.messages.send(far, this.messageOf(kind | flags, session, bytes))
   }
 
   forget(channel: SubringChannel): void {
@@ -104,9 +109,8 @@ export class SubringTransport implements Transport {
 
   private refusalFor(far: Address | undefined): string | undefined {
     if (this.isClosed) return 'transport closed'
-    if (far === undefined) return 'no such endpoint'
     if (this.messages.address === undefined) return 'not in the outer ring'
-    return this.isFullFor(far) ? 'too many channels' : undefined
+    return far !== undefined && this.isFullFor(far) ? 'too many channels' : undefined
   }
 
   private isFullFor(far: Address): boolean {
@@ -123,17 +127,31 @@ export class SubringTransport implements Transport {
     const view = new DataView(message.buffer, message.byteOffset, message.byteLength)
     const flags = view.getUint8(NAME_BYTES)
     const session = view.getUint32(NAME_BYTES + 1)
-    const [kind, ours] = [flags & ~FROM_DIALLER, (flags & FROM_DIALLER) === 0]
+    const [kind, ours] = [flags & ~(FROM_DIALLER | FIRST), (flags & FROM_DIALLER) === 0]
     const bytes = message.subarray(HEAD_BYTES)
-    const channel = this.channels.get(keyOf({ far: from, session, ours })) ?? this.arrive(from, session, kind, ours)
+    const isFirst = (flags & FIRST) !== 0
+    const known = this.channels.get(keyOf({ far: from, session, ours }))
+    const channel = known ?? this.arrive(from, session, kind, ours, isFirst)
     if (kind === CLOSE) channel?.fail(ours ? 'refused' : 'closed by the far end')
     else if (kind === FRAME || kind === PIECE) channel?.receive(bytes, kind === FRAME)
     else this.drop('unreadable')
   }
 
-  private arrive(from: Address, session: number, kind: number, ours: boolean): SubringChannel | undefined {
+  private arrive(
+    from: Address,
+    session: number,
+    kind: number,
+    ours: boolean,
+    isFirst: boolean,
+  ): SubringChannel | undefined {
     if (kind === CLOSE) return undefined
-    const refusal = ours ? 'unknown channel' : !this.incoming ? 'nobody listens' : this.isFullFor(from) && 'too many'
+    // What was still on its way when we closed a channel is not one anew.
+    const isUnknown = ours || !isFirst
+    const refusal = isUnknown
+      ? 'unknown channel'
+      : !this.incoming
+        ? 'nobody listens'
+        : this.isFullFor(from) && 'too many'
     if (refusal) {
       this.drop(refusal)
       void this.messages.send(from, this.messageOf(CLOSE | (ours ? FROM_DIALLER : 0), session, new Uint8Array()))
@@ -164,6 +182,8 @@ class SubringChannel implements Channel {
   readonly ours: boolean
   readonly binding: Uint8Array
   congested = false
+  /** Nothing was said on it. */
+  isNew = true
   private readonly transport: SubringTransport
   private events: ChannelEvents | undefined
   private isClosed = false

@@ -24,12 +24,13 @@ import {
 import { followSelectedPair, kindOf, readSelectedPair } from './candidate-pair.ts'
 import { bindingOf } from './dtls-binding.ts'
 import { buildCandidate, buildSdp, parseCandidate, parseSdp } from './session-description.ts'
+import { SHARED_CONGESTED_ABOVE_BYTES } from './webrtc-path.ts'
 import { WebrtcPaths } from './webrtc-paths.ts'
 
 const OPEN_DEADLINE_MS = 15_000 // A guess: ICE gives up at about the same time.
 const CLOSE_DEADLINE_MS = 5_000 // A guess: by then what was sent has left or will not.
 const CONGESTED_ABOVE_BYTES = 1_048_576 // A guess: milliseconds of a fast path, so that it never idles.
-const WRITABLE_AT_BYTES = 262_144
+const WRITABLE_AT_BYTES = CONGESTED_ABOVE_BYTES / 4
 const MAX_UNSENT_BYTES = 8_388_608 // Half of the 16 MiB at which Chromium closes a data channel by itself.
 const MAX_HELD_BYTES = 1_048_576 // A guess: what can come in while one look at the statistics takes.
 const RELAYED_AFTER_MS = 1_500 // A guess: two who can reach each other have done so within, also on a busy machine; the relay carries meanwhile.
@@ -285,7 +286,9 @@ export class WebrtcChannel implements Channel {
       return
     }
     const buffered = this.dataChannel.bufferedAmount
-    if (buffered <= CONGESTED_ABOVE_BYTES) return
+    const congestedAbove = this.carried.isShared ? SHARED_CONGESTED_ABOVE_BYTES : CONGESTED_ABOVE_BYTES
+    if (buffered <= congestedAbove) return
+    this.dataChannel.bufferedAmountLowThreshold = congestedAbove / 4
     this.congested = true
     if (buffered > MAX_UNSENT_BYTES) this.failSoon('too much unsent')
   }

@@ -6,11 +6,11 @@
  *   it arrives:  waiting --taken, accepted is said--> open                                     |
  *                   +-- refused, the deadline, what is no answer, a frame too early -----------+
  *
- * The first message is the answer, one byte of who was asked: a data channel that is announced in-band is open for who
- * opens it before the other end has heard of it (RFC 8832 §6). Frames follow, each a message, with nothing around it.
+ * The first message is the answer of who was asked. Frames follow, each a message, with nothing around it.
  *
- * SCTP has one congestion window for all paths, and takes their messages in turn. So what waits in one delays another by
- * little more than what is under way, as long as no path fills the buffer that they share.
+ * What waits in one path does not wait in front of another, as SCTP takes the messages of its streams in turn. What is
+ * under way does, in sockets and threads that all of a page share: beside a full path another RTCPeerConnection is late by
+ * as much. SCTP has the more under way the more it is given.
  */
 import { utf8ToBytes } from '@noble/hashes/utils.js'
 import type { Endpoint } from '../overlay/endpoint.ts'
@@ -22,14 +22,18 @@ import {
   type Clock,
   MAX_FRAME_BYTES,
 } from '../ports.ts'
+import { acceptPath, type PathRefusal, readAnswer, refusePath } from './path-answer.ts'
 
-const ANSWER_DEADLINE_MS = 10_000 // As the handshake of nodes: who is asked has to prove itself to us meanwhile.
-const CONGESTED_ABOVE_BYTES = 262_144 // measured
-const WRITABLE_AT_BYTES = 65_536
+const ANSWER_DEADLINE_MS = 10_000 // As the handshake of nodes.
+const DECIDE_DEADLINE_MS = 5_000 // A guess: who asks may have to prove itself first; in time for the answer to be heard.
+/**
+ * Measured in Chromium, on two busy cores that carry 10 MiB/s: beside a full path another's round trip takes 12 to 30 ms
+ * longer with this, 40 to 50 ms with four times as much or a mebibyte; a quarter of this costs a quarter of the throughput.
+ */
+export const SHARED_CONGESTED_ABOVE_BYTES = 65_536
+const WRITABLE_AT_BYTES = SHARED_CONGESTED_ABOVE_BYTES / 4
 const MAX_UNSENT_BYTES = 8_388_608 // As the first data channel has it.
-
-const ANSWERS = { refused: 0, accepted: 1, busy: 2 } as const
-type Answer = keyof typeof ANSWERS
+const MAX_EARLY_MESSAGES = 32 // A guess: the answer, and what leaves with it.
 
 /** What a path needs of the connection that carries it. */
 export interface WebrtcPathKeeper {
@@ -51,6 +55,8 @@ export class WebrtcPath implements Channel {
   private events: ChannelEvents | undefined
   private unsent: Uint8Array[] = []
   private unsentBytes = 0
+  /** What has come before the data channel was open. */
+  private early: unknown[] | undefined
   private failing = false
   private readonly cancelDeadline: () => void
 
@@ -59,13 +65,15 @@ export class WebrtcPath implements Channel {
     this.name = name
     this.dataChannel = dataChannel
     this.state = opener === 'us' ? 'asking' : 'waiting'
+    this.early = dataChannel.readyState === 'open' ? undefined : []
     dataChannel.binaryType = 'arraybuffer'
     dataChannel.bufferedAmountLowThreshold = WRITABLE_AT_BYTES
     dataChannel.onbufferedamountlow = () => this.handleDrained()
     dataChannel.onmessage = ({ data }) => this.receive(data)
     dataChannel.onclose = () => this.fail('closed by the far end')
-    dataChannel.addEventListener('open', () => this.decide())
-    this.cancelDeadline = keeper.clock.wakeAt(keeper.clock.now() + ANSWER_DEADLINE_MS, () => this.expire())
+    dataChannel.addEventListener('open', () => this.handleDataChannelOpen())
+    const deadlineMs = opener === 'us' ? ANSWER_DEADLINE_MS : DECIDE_DEADLINE_MS
+    this.cancelDeadline = keeper.clock.wakeAt(keeper.clock.now() + deadlineMs, () => this.expire())
   }
 
   get kind(): ChannelKind {
@@ -101,7 +109,7 @@ export class WebrtcPath implements Channel {
     }
     if (this.state === 'closed' || this.failing) return
     this.unsentBytes += bytes.byteLength
-    if (this.unsentBytes > CONGESTED_ABOVE_BYTES) this.congested = true
+    if (this.unsentBytes > SHARED_CONGESTED_ABOVE_BYTES) this.congested = true
     if (this.unsentBytes > MAX_UNSENT_BYTES) this.failSoon('too much unsent')
     else this.unsent.push(bytes.slice())
   }
@@ -116,7 +124,7 @@ export class WebrtcPath implements Channel {
     const taker = this.keeper.takerOf(this.name)
     if (taker === 'nobody') this.refuse('refused')
     else if (taker !== undefined) {
-      answer(this.dataChannel, 'accepted')
+      acceptPath(this.dataChannel)
       this.open()
       taker(this)
     }
@@ -137,7 +145,14 @@ export class WebrtcPath implements Channel {
     this.cancelDeadline()
   }
 
-  private refuse(refusal: Answer): void {
+  private handleDataChannelOpen(): void {
+    const early = this.early ?? []
+    this.early = undefined
+    for (const data of early) this.receive(data)
+    this.decide()
+  }
+
+  private refuse(refusal: PathRefusal): void {
     this.keeper.drop(`path ${refusal}`)
     refusePath(this.dataChannel, refusal)
     this.end()
@@ -149,20 +164,23 @@ export class WebrtcPath implements Channel {
   }
 
   private receive(data: unknown): void {
-    if (this.state === 'open') this.receiveFrame(data)
+    // Chromium hands over what has come before it says that the data channel is open, and takes nothing until then.
+    if (this.early !== undefined) {
+      if (this.early.length < MAX_EARLY_MESSAGES) this.early.push(data)
+      else this.giveUp('too much before the path was open')
+    } else if (this.state === 'open') this.receiveFrame(data)
     else if (this.state === 'asking') this.receiveAnswer(data)
     else if (this.state === 'waiting') this.giveUp('frame before its answer')
   }
 
   private receiveAnswer(data: unknown): void {
-    const code = data instanceof ArrayBuffer && data.byteLength === 1 ? new Uint8Array(data)[0] : undefined
-    if (code === ANSWERS.accepted) {
+    const answer = readAnswer(data)
+    if (answer === 'accepted') {
       this.open()
       for (const frame of this.unsent.splice(0)) this.transmit(frame)
       this.events?.opened()
       if (this.congested && this.dataChannel.bufferedAmount <= WRITABLE_AT_BYTES) this.handleDrained()
-    } else if (code === ANSWERS.refused) this.fail('refused')
-    else if (code === ANSWERS.busy) this.fail('busy')
+    } else if (answer !== undefined) this.fail(answer)
     else this.giveUp('unusable answer')
   }
 
@@ -182,7 +200,7 @@ export class WebrtcPath implements Channel {
       return
     }
     const buffered = this.dataChannel.bufferedAmount
-    if (buffered <= CONGESTED_ABOVE_BYTES) return
+    if (buffered <= SHARED_CONGESTED_ABOVE_BYTES) return
     this.congested = true
     if (buffered > MAX_UNSENT_BYTES) this.failSoon('too much unsent')
   }
@@ -211,28 +229,10 @@ export class WebrtcPath implements Channel {
     this.state = 'closed'
     this.events = undefined
     this.unsent = []
+    this.early = undefined
     this.cancelDeadline()
     // W3C WebRTC §6.2: what is buffered is sent first.
     this.dataChannel.close()
     this.keeper.forget(this)
-  }
-}
-
-/** Says so as soon as the data channel can carry it, and ends it. */
-export function refusePath(dataChannel: RTCDataChannel, refusal: Answer): void {
-  if (dataChannel.readyState === 'connecting') dataChannel.addEventListener('open', () => refuse(dataChannel, refusal))
-  else refuse(dataChannel, refusal)
-}
-
-function refuse(dataChannel: RTCDataChannel, refusal: Answer): void {
-  answer(dataChannel, refusal)
-  dataChannel.close()
-}
-
-function answer(dataChannel: RTCDataChannel, said: Answer): void {
-  try {
-    dataChannel.send(Uint8Array.of(ANSWERS[said]))
-  } catch {
-    // It is closing, and says so itself.
   }
 }

@@ -3,8 +3,9 @@
  * in-band with the path's name in the label, beside the first one, of which both sides know beforehand.
  */
 import { type Channel, type Clock, PATH_NAME, type PathCarrier } from '../ports.ts'
+import { refusePath } from './path-answer.ts'
 import { RefusedChannel } from './refused-channel.ts'
-import { refusePath, WebrtcPath, type WebrtcPathKeeper } from './webrtc-path.ts'
+import { WebrtcPath, type WebrtcPathKeeper } from './webrtc-path.ts'
 
 /** A guess: as many overlays as one page has at most. Of both ends together, those that wait for an answer included. */
 export const MAX_PATHS = 32
@@ -31,6 +32,11 @@ export class WebrtcPaths implements PathCarrier, WebrtcPathKeeper {
     this.first = first
     this.connection = connection
     connection.addEventListener('datachannel', ({ channel }) => this.arrive(channel))
+  }
+
+  /** Whether others use the connection beside the first channel. */
+  get isShared(): boolean {
+    return this.paths.size > 0
   }
 
   openPath(name: string): Channel {
