@@ -94,7 +94,9 @@ test('the app opens a space inside the public ring, and its link leads others th
   const page = await context.newPage()
   await page.goto(app.url)
   await page.getByTestId('space-name').locator('input').fill('Chess club')
-  await page.getByText('Inside the public ring').click()
+  await page.getByText('Where its people meet').click()
+  // Its middle is the text beneath it.
+  await page.getByTestId('inside').click({ position: { x: 10, y: 10 } })
   await page.getByTestId('create-space').click()
   const first = new Tab(page)
   await first.entered()
@@ -107,6 +109,12 @@ test('the app opens a space inside the public ring, and its link leads others th
     await expect(tab.page.getByTestId('milestones')).toContainText('Met inside the public ring “overture/1”')
     await expect(tab.page.getByTestId('service-banner')).toHaveCount(0)
   }
+
+  // When all its tabs were closed, the space is found again by who was there.
+  await second.page.goto(app.url)
+  await second.page.getByTestId('known-spaces').getByText('Chess club').click()
+  await second.entered()
+  await expectAllListed([first, second])
   await second.page.close({ runBeforeUnload: true })
   await expectAllListed([first])
 })

@@ -22,6 +22,15 @@ export class SpaceForm extends LitElement {
       .alert {
         color: var(--alert);
       }
+      summary {
+        cursor: pointer;
+        width: fit-content;
+        font-size: 0.875rem;
+        color: var(--ink-quiet);
+      }
+      wa-checkbox {
+        margin-top: 0.75rem;
+      }
     `,
   ]
   declare problem: string | undefined
@@ -40,20 +49,23 @@ export class SpaceForm extends LitElement {
           enterkeyhint="go"
           data-testid="space-name"
         ></wa-input>
-        ${
-          this.publicRing === undefined
-            ? nothing
-            : html`<wa-checkbox
-                name="inside"
-                data-testid="inside"
-                hint="The people of the space find each other through strangers' pages instead of the service; those learn its size and your network address, and no more."
-                >Inside the public ring</wa-checkbox
-              >`
-        }
         ${this.problem === undefined ? nothing : html`<p class="alert" role="alert">${this.problem}</p>`}
         <wa-button type="submit" size="l" variant="brand" data-testid="create-space">Open the space</wa-button>
+        ${this.publicRing === undefined ? nothing : this.#renderWhere()}
       </form>
     `
+  }
+
+  /** Most need not know of it. */
+  #renderWhere() {
+    return html`<details>
+      <summary>Where its people meet</summary>
+      <wa-checkbox
+        data-testid="inside"
+        hint="They find each other through strangers' pages instead of the service; those learn how many they are and your network address, and no more."
+        >Inside the public ring</wa-checkbox
+      >
+    </details>`
   }
 
   override firstUpdated(): void {
