@@ -3,6 +3,7 @@
  * it belongs to, with good inputs and the function that reads them; the command and the tests then know it.
  */
 import type { Decoder } from './decoder.ts'
+import { DHT_DECODERS } from './dht-decoders.ts'
 import { HANDSHAKE_DECODERS } from './handshake-decoders.ts'
 import { NODE_DECODERS } from './node-decoders.ts'
 import { OVERLAY_DECODERS } from './overlay-decoders.ts'
@@ -13,6 +14,7 @@ import { TEXT_DECODERS } from './text-decoders.ts'
 
 export const DECODERS: readonly Decoder[] = [
   ...OVERLAY_DECODERS,
+  ...DHT_DECODERS,
   ...NODE_DECODERS,
   ...STANZA_DECODERS,
   ...TEXT_DECODERS,

@@ -17,6 +17,18 @@ describe('the words behind `npm run sim --`', () => {
     expect(options.profile.name).toBe('paper')
   })
 
+  test('may tell of a DHT: how many values, held how often, and who crashes', () => {
+    const { options } = parse('dht --values 500 --replicas 8 --crash-fraction 0.3')
+    expect(options).toMatchObject({ values: 500, replicas: 8, crashFraction: 0.3, nodes: 200, minutes: 60 })
+    expect(parse('crash --replicas 8').options).toMatchObject({ values: 1_000, replicas: 8, fraction: 0.3 })
+    expect(parse('dht').options).toMatchObject({ values: 2_000, replicas: 6, crashFraction: 0 })
+  })
+
+  test('may say how many nodes the ring has that others live within', () => {
+    expect(parse('subring --nodes 5 --public 60').options).toMatchObject({ nodes: 5, publicNodes: 60 })
+    expect(parse('subring').options).toMatchObject({ nodes: 10, publicNodes: 200 })
+  })
+
   test('may name the kinds of NAT', () => {
     const { options } = parse('form --nats none,endpoint-independent/address-dependent')
     expect(options.nats).toEqual(['none', { mapping: 'endpoint-independent', filtering: 'address-dependent' }])
@@ -34,6 +46,11 @@ describe('the words behind `npm run sim --`', () => {
     ['form --profile fast', /--profile is modern or paper, and not “fast”/],
     ['form --nats cone', /--nats is a list of NAT kinds, and “cone” is none/],
     ['form --fraction 0.3', /--fraction means nothing to form, which takes --nodes --seed/],
+    ['form --public 5', /--public means nothing to form/],
+    ['form --values 5', /--values means nothing to form/],
+    ['dht --replicas 0', /--replicas is a number from 1 to 32, and not “0”/],
+    ['dht --replicas 2.5', /--replicas is a whole number/],
+    ['dht --crash-fraction 2', /--crash-fraction is a number from 0 to 1/],
     ['hops --latency 5', /--latency means nothing to hops/],
     ['form --colour', /--colour/],
     ['form --nodes', /--nodes/],
@@ -45,7 +62,16 @@ describe('the words behind `npm run sim --`', () => {
 
   test('are told of by --help, every scenario and every option', () => {
     for (const name of Object.keys(SCENARIOS)) expect(simUsage()).toContain(name)
-    for (const flag of ['nodes', 'seed', 'json', 'latency', 'no-tunnels', 'median-session']) {
+    for (const flag of [
+      'nodes',
+      'seed',
+      'json',
+      'latency',
+      'no-tunnels',
+      'median-session',
+      'values',
+      'crash-fraction',
+    ]) {
       expect(simUsage()).toContain(`--${flag}`)
     }
   })

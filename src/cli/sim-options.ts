@@ -30,6 +30,9 @@ type Flag = {
 
 /** Beyond it the memory of one process ends, whatever the scenario. */
 const MAX_NODES = 100_000
+const MAX_VALUES = 1_000_000
+/** A node knows some dozens around it, and no more. */
+const MAX_REPLICAS = 32
 
 const FLAGS: Record<string, Flag> = {
   nodes: { key: 'nodes', value: 'N', about: 'how many nodes', read: whole(2, MAX_NODES) },
@@ -49,6 +52,14 @@ const FLAGS: Record<string, Flag> = {
     read: between(0.01, 100_000),
   },
   fraction: { key: 'fraction', value: 'SHARE', about: 'of the nodes, which crash at once', read: between(0, 1) },
+  values: { key: 'values', value: 'N', about: 'in the DHT, each with an owner', read: whole(0, MAX_VALUES) },
+  replicas: { key: 'replicas', value: 'N', about: 'nodes that hold each value', read: whole(1, MAX_REPLICAS) },
+  'crash-fraction': {
+    key: 'crashFraction',
+    value: 'SHARE',
+    about: 'of the nodes, which crash at once before nodes come and go',
+    read: between(0, 1),
+  },
   unreachable: {
     key: 'unreachable',
     value: 'SHARE',
@@ -56,6 +67,12 @@ const FLAGS: Record<string, Flag> = {
     read: between(0, 1),
   },
   unseen: { key: 'unseen', value: 'SHARE', about: 'of the presences, never shown to anybody', read: between(0, 1) },
+  public: {
+    key: 'publicNodes',
+    value: 'N',
+    about: 'how many nodes the ring has that the others live within; no fewer than those',
+    read: whole(2, MAX_NODES),
+  },
   parts: { key: 'parts', value: 'N', about: 'how many rings', read: whole(2, 1_000) },
   shards: {
     key: 'shards',
@@ -90,9 +107,13 @@ const UNHEEDED: ScenarioOptions = {
   minutes: 1,
   medianSessionMinutes: 5,
   fraction: 0.3,
+  values: 0,
+  replicas: undefined,
+  crashFraction: 0,
   unreachable: 0,
   unseen: 0,
   parts: 2,
+  publicNodes: 200,
   shards: 1,
   profile: MODERN,
   lookahead: true,

@@ -15,6 +15,17 @@ type Figures = {
   consistent: number
   lookupsRight: number
   lookups: { asked: number; right: number; wrong: number; unanswered: number }
+  connectedMs: number
+  milestones: Record<'reflectionMs' | 'rendezvousMs' | 'relayingMs' | 'connectedMs', number>
+  linkEnds: Record<'whenOneRing' | 'tenSecondsLater', Record<string, number>>
+  dhtMessagesPerNode: Record<string, number>
+  lost: number
+  found: number
+  gets: number
+  expiredServed: number
+  perPut: { messages: number; onTheWay: number; medianMs: number }
+  perGet: { messages: number; onTheWay: number; medianMs: number }
+  held: { recordsPerNode: number; bytesPerNode: number }
   churned: { arrived: number; left: number; crashed: number }
 }
 
@@ -87,9 +98,9 @@ describe('hops', () => {
 })
 
 test('crash: those who are left become one ring again', async () => {
-  const { figures, failure } = await run('crash --nodes 30 --fraction 0.2 --seed 1')
+  const { figures, failure } = await run('crash --nodes 30 --fraction 0.2 --values 100 --seed 1')
   expect(failure).toBeUndefined()
-  expect(figures).toMatchObject({ crashed: 6, left: 24 })
+  expect(figures).toMatchObject({ crashed: 6, left: 24, lost: 0 })
   // The dead fall silent first: nobody can know sooner than keepalive allows.
   expect(figures.healedMs).toBeGreaterThan(1_000)
 })
@@ -127,4 +138,46 @@ test('churn: looks at the ring each second, asks for keys and sends messages', a
   expect(figures.lookupsRight).toBeGreaterThan(0.99)
   const { arrived, left, crashed } = figures.churned
   for (const count of [arrived, left, crashed]) expect(count).toBeGreaterThan(0)
+})
+
+describe('dht', () => {
+  test('puts and asks while nodes come and go, and tells what was found, and at what price', async () => {
+    const { figures, failure } = await run('dht --nodes 15 --values 60 --minutes 1 --median-session 2 --seed 1')
+    expect(failure).toBeUndefined()
+    expect(figures).toMatchObject({ lost: 0, found: 1, expiredServed: 0 })
+    expect(figures.gets).toBe(1_000 + 60 * 10)
+    const { perPut, perGet, held } = figures
+    // To the root and from there to five others, each answered; to the root and back, or no way at all from the root itself.
+    expect(perPut.messages).toBeGreaterThan(6)
+    expect(perGet.messages).toBeGreaterThan(1)
+    expect(perGet.messages).toBeLessThan(perPut.messages)
+    expect(held.recordsPerNode).toBeGreaterThan(60 * (6 / 20))
+  })
+
+  test('loses nothing where a share of the nodes dies at once and enough hold each value', async () => {
+    const words = 'dht --nodes 20 --values 60 --minutes 0 --crash-fraction 0.3 --replicas 8 --seed 1'
+    const { figures, failure } = await run(words)
+    expect(failure).toBeUndefined()
+    expect(figures).toMatchObject({ crashed: 6, crashLost: 0, lost: 0, found: 1 })
+  })
+
+  test('says so when values are lost, and whom to look at', async () => {
+    const words = 'dht --nodes 20 --values 60 --minutes 0 --crash-fraction 0.5 --replicas 1 --seed 1'
+    const { figures, failure } = await run(words)
+    expect(figures.lost).toBeGreaterThan(0)
+    expect(failure?.why).toMatch(/^\d+ values were lost while their leases ran$/)
+    expect(failure?.concerned.length).toBe(3)
+  })
+})
+
+test('subring: tells when private nodes were one ring, by which steps, and what carries it', async () => {
+  const { figures, failure } = await run('subring --nodes 4 --public 20 --seed 1')
+  expect(failure).toBeUndefined()
+  const { connectedMs, milestones, linkEnds, dhtMessagesPerNode } = figures
+  expect(connectedMs).toBeGreaterThan(500) // A put, a look, keys, a greeting and its answer.
+  expect(milestones.reflectionMs).toBe(0)
+  expect(milestones.rendezvousMs).toBeLessThan(milestones.relayingMs)
+  expect(milestones.relayingMs).toBeLessThan(connectedMs)
+  expect(linkEnds.tenSecondsLater).toEqual({ direct: 12 })
+  expect(dhtMessagesPerNode.put).toBeGreaterThan(0)
 })

@@ -59,8 +59,8 @@ export interface ConnectorEvents {
   expectsFirstContact(): boolean
   /** Whether there is to be no link with this node. */
   bars(address: Address): boolean
-  /** Whether one more of those who ask for a link of this role may have it. */
-  admits(role: RoleBits): boolean
+  /** Whether this node, which asks for a link of this role, may have it. */
+  admits(role: RoleBits, from: Address): boolean
 }
 
 export class Connector {
@@ -187,7 +187,7 @@ export class Connector {
     if (!payload) {
       const isLinked = this.core.table.get(packet.source) !== undefined
       const isFind = request.method === 'find'
-      const full = !isFind && !this.events.admits(request.role)
+      const full = !isFind && !this.events.admits(request.role, packet.source)
       payload = encodeReply({
         id: request.id,
         endpoints: [...this.core.endpoints],

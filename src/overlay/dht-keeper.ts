@@ -3,6 +3,8 @@
  *
  *   record: ours alone --copied, answered--> held by all of its replicas --one is lost, or another comes nearer--> copied anew
  *
+ * To who is new to us a record is not just copied: we compare first, as it may hold it, and each way takes time off a lease.
+ *
  * The root of a key sees to it that all replicas hold its records, and who is next to the root that the root does: of two who
  * have just changed places one knows what the other lacks. What both have missed comes out when records are compared,
  * which the root does with each replica and each replica with the root, now and then. Who is no replica any more keeps
@@ -10,7 +12,7 @@
  */
 import type { Address } from './address.ts'
 import { type DhtRecord, WAY_MS } from './dht-record.ts'
-import { DhtReplicas } from './dht-replicas.ts'
+import { DhtReplicas, HELD_BEYOND } from './dht-replicas.ts'
 import { type DhtStore, MAX_PAGE_BYTES, MAX_PAGE_RECORDS, recordOf, type Stored } from './dht-store.ts'
 import { type DhtMessage, type DhtReply, encodeDhtMessage, type Held, MAX_COMPARED } from './dht-wire.ts'
 import type { NodeCore } from './node-core.ts'
@@ -19,15 +21,20 @@ import type { Requests } from './requests.ts'
 
 /** Links change in bursts, and each look goes over all records. A guess. */
 const LOOK_MS = 100
+/** Whom our neighbours name changes without a link of ours changing. A guess: often enough beside the time to a crash. */
+const LOOK_AGAIN_MS = 10_000
 const COMPARE_MS = 60_000 // A guess: a part of the time in which all replicas of a record may go, one after the other.
 /** Who did not answer is passed over for so long. A guess: by then its neighbours know whether it is there. */
 const SILENT_MS = 15_000
-/** A guess: places are changed more often than they are left. */
-const HELD_BEYOND = 2
 const MAX_SILENT = 256
+/** A way that is slow each time stays so. A guess. */
+const MAX_TIMES = 3
 /** Who has put a record waits no longer for the others who are to hold it. A guess: one resend. */
 const SAFE_MS = 2_500
 const MAX_WAITING = 512
+
+/** What is known of where a record is. Of all others nothing is, unless it is our own news. */
+type Whereabouts = { version: number; holders: Set<Address>; lackers: Set<Address>; isNews: boolean }
 
 type Waiting = { version: number; untilMs: number; done: () => void }
 
@@ -36,13 +43,12 @@ export class DhtKeeper implements Part {
   private readonly core: NodeCore
   private readonly store: DhtStore
   private readonly requests: Requests<DhtReply>
-  /** Who has said that it holds the record as it is now. */
-  private readonly holders = new WeakMap<Stored, { version: number; addresses: Set<Address> }>()
+  private readonly whereabouts = new WeakMap<Stored, Whereabouts>()
   private readonly waiting = new Map<Stored, Waiting[]>()
   private waitingCount = 0
   private readonly silent = new Map<Address, number>()
-  /** To whom a copy is on its way: one at a time. */
-  private readonly copying = new Set<Address>()
+  /** Whose answer we wait for: one at a time. */
+  private readonly asked = new Set<Address>()
   private lookAtMs: number | undefined
   private compareAtMs: number | undefined
 
@@ -62,18 +68,26 @@ export class DhtKeeper implements Part {
 
   /** To be called whenever those around us may have changed. */
   note(): void {
-    if (this.store.size > 0) this.lookAtMs ??= this.core.nowMs + LOOK_MS
+    if (this.store.size > 0)
+      this.lookAtMs = Math.min(this.lookAtMs ?? Number.POSITIVE_INFINITY, this.core.nowMs + LOOK_MS)
   }
 
   /** A node is gone; should it come back it holds nothing. */
   lost(address: Address): void {
-    for (const stored of this.store.all()) this.holders.get(stored)?.addresses.delete(address)
+    for (const stored of this.store.all()) {
+      const whereabouts = this.whereaboutsOf(stored)
+      whereabouts.holders.delete(address)
+      whereabouts.lackers.delete(address)
+      // By now others may have it from others.
+      whereabouts.isNews = false
+    }
     this.note()
   }
 
-  /** The record is new here, or renewed. `done`: as soon as enough others hold it, too, for it to outlive us. */
+  /** The record was put here, or renewed, and so nobody else has it. `done`: once enough hold it for it to outlive us. */
   spread(stored: Stored, done?: () => void): void {
-    this.compareAtMs ??= this.core.nowMs + this.fuzzy(COMPARE_MS)
+    this.whereaboutsOf(stored).isNews = true
+    this.noteCompare()
     if (done) {
       if (this.waitingCount >= MAX_WAITING) done()
       else {
@@ -83,18 +97,33 @@ export class DhtKeeper implements Part {
       }
     }
     this.replicas.review()
-    this.copyTo(this.lackingOf([stored]))
+    this.seeTo([stored])
     this.settle(stored)
+  }
+
+  /** The record is here, new or not, since another that holds it has given it to us. */
+  given(stored: Stored, version: number, by: Address): void {
+    if (stored.record.version === version) this.noteHolder(stored, by)
+    this.noteCompare()
+    this.note()
   }
 
   /** Which of what another holds is to be had from it. */
   lacking(held: readonly Held[]): number[] {
-    const { nowMs } = this.core
+    const known = new Map<Address, Map<string, Stored>>()
+    const versionHere = ({ key, tag }: Held) => {
+      let values = known.get(key)
+      if (!values) {
+        values = new Map(this.store.of(key, this.core.nowMs).map((stored) => [stored.tag, stored]))
+        known.set(key, values)
+      }
+      return values.get(tag)?.record
+    }
     const indices: number[] = []
-    held.forEach(({ key, tag, version }, index) => {
-      const known = this.store.of(key, nowMs).find((each) => each.tag === tag)
-      const isOlder = known?.record.bound ? known.record.version < version : known?.record.version !== version
-      if (!known || isOlder) indices.push(index)
+    held.forEach((each, index) => {
+      const here = versionHere(each)
+      const isOlder = here?.bound ? here.version < each.version : here?.version !== each.version
+      if (isOlder) indices.push(index)
     })
     return indices
   }
@@ -117,7 +146,8 @@ export class DhtKeeper implements Part {
     this.replicas.review()
     const all = [...this.store.all()]
     for (const stored of all) if (this.isOver(stored)) this.store.remove(stored)
-    this.copyTo(this.lackingOf(all))
+    this.seeTo(all)
+    if (this.store.size > 0) this.lookAtMs ??= this.core.nowMs + LOOK_AGAIN_MS
   }
 
   /** We are no replica, and who is the root has it. */
@@ -125,88 +155,116 @@ export class DhtKeeper implements Part {
     const { address: self } = this.core.config
     const nearest = this.replicas.of(stored.key, HELD_BEYOND)
     const [root] = nearest
-    return root !== undefined && !nearest.includes(self) && this.holdersOf(stored).has(root)
+    return root !== undefined && !nearest.includes(self) && this.whereaboutsOf(stored).holders.has(root)
   }
 
-  /** To whom each is to be copied by us. */
-  private lackingOf(all: Iterable<Stored>): Map<Address, Stored[]> {
+  /** Goes on with each node that does not hold what it should, as far as we know. */
+  private seeTo(all: Iterable<Stored>): void {
+    for (const [address, list] of this.unsureOf(all)) {
+      if (this.asked.has(address)) continue
+      const lacking = list.filter((stored) => this.lacks(stored, address))
+      if (lacking.length > 0) this.copy(address, firstPage(lacking))
+      else this.compareWith(address, list)
+    }
+  }
+
+  /** By whom should hold it and is not known to, as far as that is for us to see to. */
+  private unsureOf(all: Iterable<Stored>): Map<Address, Stored[]> {
     const { address: self } = this.core.config
-    const lacking = new Map<Address, Stored[]>()
+    const unsure = new Map<Address, Stored[]>()
     for (const stored of all) {
       const nearest = this.replicas.of(stored.key)
       const rank = nearest.indexOf(self)
       // Who is next to the root, or is no replica, sees to the root.
       const ours = rank === 0 ? nearest : rank === 1 || rank < 0 ? nearest.slice(0, 1) : []
-      const holders = this.holdersOf(stored)
-      for (const address of ours) {
-        if (address === self || holders.has(address)) continue
-        const list = lacking.get(address)
-        if (list) list.push(stored)
-        else lacking.set(address, [stored])
-      }
+      const { holders } = this.whereaboutsOf(stored)
+      for (const address of ours) if (address !== self && !holders.has(address)) addTo(unsure, address, stored)
     }
-    return lacking
+    return unsure
   }
 
-  private copyTo(lacking: Map<Address, Stored[]>): void {
-    for (const [address, all] of lacking) {
-      if (this.copying.has(address)) continue
-      const batch = firstPage(all)
-      this.copying.add(address)
-      const versions = batch.map(({ record }) => record.version)
-      this.ask(
-        address,
-        (id) => ({ kind: 'copy', id, records: batch.flatMap((stored) => this.travelling(stored)) }),
-        (reply) => {
-          this.copying.delete(address)
-          if (reply?.kind === 'done' && reply.outcome === 'stored') {
-            batch.forEach((stored, index) => {
-              if (stored.record.version === versions[index]) this.holdersOf(stored).add(address)
-            })
-          } else this.noteSilent(address)
-          for (const stored of batch) this.settle(stored)
-          this.note()
-        },
-      )
-    }
+  private lacks(stored: Stored, address: Address): boolean {
+    const { isNews, lackers } = this.whereaboutsOf(stored)
+    return isNews || lackers.has(address)
   }
 
+  /** Whose answer took longer than what is taken off the leases may have been given too much, and is told again. */
+  private copy(address: Address, batch: readonly Stored[], times = 1): void {
+    const versions = batch.map(({ record }) => record.version)
+    const sentAtMs = this.core.nowMs
+    this.ask(
+      address,
+      (id) => ({ kind: 'copy', id, records: batch.flatMap((stored) => this.travelling(stored)) }),
+      (reply) => {
+        const tookMs = this.core.nowMs - sentAtMs
+        if (reply?.kind !== 'done' || reply.outcome !== 'stored') this.noteSilent(address)
+        else {
+          batch.forEach((stored, index) => {
+            if (stored.record.version === versions[index]) this.noteHolder(stored, address)
+          })
+          if (tookMs > WAY_MS && times < MAX_TIMES) this.copy(address, batch, times + 1)
+        }
+        for (const stored of batch) this.settle(stored)
+      },
+    )
+  }
+
+  private compareWith(address: Address, list: readonly Stored[]): void {
+    const all = this.someOf(list)
+    const held = all.map(({ key, tag, record: { version } }) => ({ key, tag, version }))
+    this.ask(
+      address,
+      (id) => ({ kind: 'compare', id, held }),
+      (reply) => {
+        if (reply?.kind !== 'wants') {
+          this.noteSilent(address)
+          return
+        }
+        const wanted = new Set(reply.indices)
+        all.forEach((stored, index) => {
+          if (stored.record.version !== held[index]?.version) return
+          if (wanted.has(index)) this.noteLacker(stored, address)
+          else this.noteHolder(stored, address)
+        })
+      },
+    )
+  }
+
+  /** With the root, or with all replicas where that is us: even who is known to hold it may not. */
   private compare(): void {
     const { address: self } = this.core.config
     const byNode = new Map<Address, Stored[]>()
+    this.store.expire(this.core.nowMs)
+    this.replicas.review()
     for (const stored of this.store.all()) {
       const nearest = this.replicas.of(stored.key)
       for (const address of nearest[0] === self ? nearest.slice(1) : nearest.slice(0, 1)) {
-        byNode.set(address, [...(byNode.get(address) ?? []), stored].slice(0, MAX_COMPARED))
+        addTo(byNode, address, stored)
       }
     }
-    for (const [address, all] of byNode) {
-      const held = all.map(({ key, tag, record: { version } }) => ({ key, tag, version }))
-      this.ask(
-        address,
-        (id) => ({ kind: 'compare', id, held }),
-        (reply) => {
-          if (reply?.kind !== 'wants') return
-          const wanted = new Set(reply.indices)
-          all.forEach((stored, index) => {
-            if (stored.record.version !== held[index]?.version) return
-            if (wanted.has(index)) this.holdersOf(stored).delete(address)
-            else this.holdersOf(stored).add(address)
-          })
-          this.note()
-        },
-      )
-    }
+    for (const [address, all] of byNode) if (!this.asked.has(address)) this.compareWith(address, all)
+  }
+
+  /** Of more than can be compared at once others each time. */
+  private someOf(all: readonly Stored[]): readonly Stored[] {
+    if (all.length <= MAX_COMPARED) return all
+    const start = Math.floor(this.core.random() * all.length)
+    return [...all.slice(start), ...all.slice(0, start)].slice(0, MAX_COMPARED)
   }
 
   private ask(to: Address, message: (id: number) => DhtMessage, done: (reply: DhtReply | undefined) => void): void {
+    this.asked.add(to)
     this.requests.ask(
       this.core.nowMs,
       (id) => {
         const payload = encodeDhtMessage(message(id))
         this.core.sendPacket({ mode: 'exact', body: 'dht', destination: to, payload })
       },
-      done,
+      (reply) => {
+        this.asked.delete(to)
+        done(reply)
+        this.note()
+      },
     )
   }
 
@@ -220,7 +278,7 @@ export class DhtKeeper implements Part {
     if (!all) return
     const { address: self } = this.core.config
     const others = this.replicas.of(stored.key).filter((address) => address !== self)
-    const holders = this.holdersOf(stored)
+    const { holders } = this.whereaboutsOf(stored)
     const held = others.filter((address) => holders.has(address)).length
     const isSafe = held >= Math.min(others.length, Math.floor(this.replicas.count / 2))
     const left = all.filter(({ version, untilMs }) => {
@@ -232,14 +290,30 @@ export class DhtKeeper implements Part {
     for (const each of all) if (!left.includes(each)) each.done()
   }
 
-  private holdersOf(stored: Stored): Set<Address> {
+  private whereaboutsOf(stored: Stored): Whereabouts {
     const { version } = stored.record
-    let holders = this.holders.get(stored)
-    if (holders?.version !== version) {
-      holders = { version, addresses: new Set() }
-      this.holders.set(stored, holders)
+    let known = this.whereabouts.get(stored)
+    if (known?.version !== version) {
+      known = { version, holders: new Set(), lackers: new Set(), isNews: false }
+      this.whereabouts.set(stored, known)
     }
-    return holders.addresses
+    return known
+  }
+
+  private noteHolder(stored: Stored, address: Address): void {
+    const { holders, lackers } = this.whereaboutsOf(stored)
+    holders.add(address)
+    lackers.delete(address)
+  }
+
+  private noteLacker(stored: Stored, address: Address): void {
+    const { holders, lackers } = this.whereaboutsOf(stored)
+    lackers.add(address)
+    holders.delete(address)
+  }
+
+  private noteCompare(): void {
+    this.compareAtMs ??= this.core.nowMs + this.fuzzy(COMPARE_MS)
   }
 
   private isSilent(address: Address): boolean {
@@ -264,6 +338,12 @@ export class DhtKeeper implements Part {
 export function travelling(record: DhtRecord): DhtRecord[] {
   const leftMs = record.leftMs - WAY_MS
   return leftMs > 0 ? [{ ...record, leftMs }] : []
+}
+
+function addTo(lists: Map<Address, Stored[]>, address: Address, stored: Stored): void {
+  const list = lists.get(address)
+  if (list) list.push(stored)
+  else lists.set(address, [stored])
 }
 
 /** As many as one message may hold. */

@@ -3,9 +3,15 @@
  * of them is its root, to whom a greedy packet to the key goes. We know those whom we are linked to and those whom
  * they name, which on either side is more than there are replicas, unless nodes have just come or gone.
  */
-import { type Address, nearer } from './address.ts'
+import { type Address, nearer, sameAddresses } from './address.ts'
 import { nearestOn } from './connection-table.ts'
+import { MAX_RECORDS } from './dht-store.ts'
 import type { NodeCore } from './node-core.ts'
+
+/** A guess: places are changed more often than they are left. */
+export const HELD_BEYOND = 2
+/** As many keys as a store can have. */
+const MAX_FOUND = MAX_RECORDS
 
 export class DhtReplicas {
   private readonly core: NodeCore
@@ -14,6 +20,8 @@ export class DhtReplicas {
   /** Ascending, with ourselves. */
   private known: readonly Address[]
   private beside: readonly Address[] = []
+  /** Of keys that were asked for, until others are known. */
+  private readonly found = new Map<Address, readonly Address[]>()
   /** Since when those around us have been the same. */
   sameSinceMs: number
 
@@ -39,7 +47,11 @@ export class DhtReplicas {
       add(address)
       for (const named of table.get(address)?.status.neighbours ?? []) add(named)
     }
-    this.known = [...known].sort()
+    const ascending = [...known].sort()
+    if (!sameAddresses(ascending, this.known)) {
+      this.known = ascending
+      this.found.clear()
+    }
     const beside = [
       ...nearestOn(this.known, config.address, 'left', this.count),
       ...nearestOn(this.known, config.address, 'right', this.count),
@@ -51,8 +63,14 @@ export class DhtReplicas {
   }
 
   /** Nearest first; with more than are to hold it, those who may go on holding it. */
-  of(key: Address, more = 0): Address[] {
+  of(key: Address, more: 0 | typeof HELD_BEYOND = 0): readonly Address[] {
     const count = this.count + more
+    const nearest = this.found.get(key) ?? this.find(key)
+    return nearest.length <= count ? nearest : nearest.slice(0, count)
+  }
+
+  private find(key: Address): readonly Address[] {
+    const count = this.count + HELD_BEYOND
     const holder = this.known.includes(key) ? [key] : []
     const left = nearestOn(this.known, key, 'left', count)
     const right = nearestOn(this.known, key, 'right', count)
@@ -70,6 +88,8 @@ export class DhtReplicas {
       taken.add(next)
       nearest.push(next)
     }
+    if (this.found.size >= MAX_FOUND) this.found.clear()
+    this.found.set(key, nearest)
     return nearest
   }
 }

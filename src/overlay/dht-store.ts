@@ -12,9 +12,14 @@ export const MAX_STORED_BYTES = 4_194_304
 export const MAX_VALUES_PER_KEY = 256
 /** What a record takes beside its value. A guess. */
 const RECORD_BYTES = 128
+/** A way that was slow beyond all bounds. A guess. */
+const DOUBT_MS = 10_000
 /** Of one answer: a page stays far below the size of a frame, though values be as large as they may. */
 export const MAX_PAGE_RECORDS = 32
 export const MAX_PAGE_BYTES = 32_768
+
+export type StoreLimits = { records: number; bytes: number; valuesPerKey: number }
+const LIMITS: StoreLimits = { records: MAX_RECORDS, bytes: MAX_STORED_BYTES, valuesPerKey: MAX_VALUES_PER_KEY }
 
 export type Stored = {
   readonly key: Address
@@ -23,6 +28,8 @@ export type Stored = {
   record: DhtRecord
   /** By our own time. */
   endsAtMs: number
+  /** As it was said first of this lease. */
+  saidEndMs: number
 }
 
 /** `new`: another value or lease than was there; `known`: nothing that was not; the rest say why it was not taken. */
@@ -30,8 +37,13 @@ export type StoreOutcome = 'new' | 'known' | 'older' | 'too-many-values' | 'full
 
 export class DhtStore {
   private readonly keys = new Map<Address, Map<string, Stored>>()
+  private readonly limits: StoreLimits
   private records = 0
   private bytes = 0
+
+  constructor(limits = LIMITS) {
+    this.limits = limits
+  }
 
   get size(): number {
     return this.records
@@ -56,23 +68,31 @@ export class DhtStore {
     return earliest
   }
 
+  /** Whether this very lease is here. */
+  has(record: DhtRecord, nowMs: number): boolean {
+    const known = this.keys.get(record.key)?.get(identityOf(record))
+    return known !== undefined && known.endsAtMs > nowMs && known.record.version === record.version
+  }
+
   /**
    * Of a bound value the later version stays. Of a free one every lease is as good, so the one that ends last stays. Of
-   * one and the same lease nobody knows exactly what is left, so the least stays.
+   * one and the same lease nobody knows exactly what is left, so the least stays; but nobody's word cuts it by more than
+   * ways can make a difference, or any reader could end what it has read by putting it again for a moment.
    */
   put(record: DhtRecord, nowMs: number): { outcome: StoreOutcome; stored: Stored | undefined } {
+    if (record.leftMs <= 0) return { outcome: 'older', stored: undefined }
     const identity = identityOf(record)
     const endsAtMs = nowMs + record.leftMs
     const values = this.keys.get(record.key)
     const known = values?.get(identity)
     if (known && known.endsAtMs > nowMs) {
-      const outcome = this.renew(known, record, endsAtMs)
+      const outcome = this.renew(known, record, nowMs)
       return { outcome, stored: known }
     }
     if (known) this.remove(known)
-    const refusal = this.refusalFor(record, values?.size ?? 0)
+    const refusal = this.refusalFor(record, nowMs)
     if (refusal) return { outcome: refusal, stored: undefined }
-    const stored: Stored = { key: record.key, identity, tag: tagOf(identity), record, endsAtMs }
+    const stored: Stored = { key: record.key, identity, tag: tagOf(identity), record, endsAtMs, saidEndMs: endsAtMs }
     const place = this.keys.get(record.key) ?? new Map<string, Stored>()
     this.keys.set(record.key, place.set(identity, stored))
     this.records++
@@ -99,26 +119,38 @@ export class DhtStore {
     for (const stored of this.all()) if (stored.endsAtMs <= nowMs) this.remove(stored)
   }
 
-  private renew(known: Stored, record: DhtRecord, endsAtMs: number): StoreOutcome {
+  private renew(known: Stored, record: DhtRecord, nowMs: number): StoreOutcome {
     const { record: before } = known
+    const endsAtMs = nowMs + record.leftMs
     if (record.version === before.version) {
-      known.endsAtMs = Math.min(known.endsAtMs, endsAtMs)
+      known.endsAtMs = Math.max(known.saidEndMs - DOUBT_MS, Math.min(known.endsAtMs, endsAtMs))
       return 'known'
     }
     const isLater = record.bound ? record.version > before.version : endsAtMs > known.endsAtMs
     if (!isLater) return 'older'
     const grown = sizeOf(record) - sizeOf(before)
-    if (this.bytes + grown > MAX_STORED_BYTES) return 'full'
+    if (grown > 0 && !this.hasRoom(0, grown, nowMs)) return 'full'
     this.bytes += grown
     known.record = record
     known.endsAtMs = endsAtMs
+    known.saidEndMs = endsAtMs
     return 'new'
   }
 
-  private refusalFor(record: DhtRecord, values: number): 'too-many-values' | 'full' | undefined {
-    if (values >= MAX_VALUES_PER_KEY) return 'too-many-values'
-    const isFull = this.records >= MAX_RECORDS || this.bytes + sizeOf(record) > MAX_STORED_BYTES
-    return isFull ? 'full' : undefined
+  private refusalFor(record: DhtRecord, nowMs: number): 'too-many-values' | 'full' | undefined {
+    if ((this.keys.get(record.key)?.size ?? 0) >= this.limits.valuesPerKey) {
+      // Those whose lease has ended may be here still, and take nobody's place.
+      for (const stored of this.keys.get(record.key)?.values() ?? []) if (stored.endsAtMs <= nowMs) this.remove(stored)
+      if ((this.keys.get(record.key)?.size ?? 0) >= this.limits.valuesPerKey) return 'too-many-values'
+    }
+    return this.hasRoom(1, sizeOf(record), nowMs) ? undefined : 'full'
+  }
+
+  private hasRoom(records: number, bytes: number, nowMs: number): boolean {
+    const fits = () => this.records + records <= this.limits.records && this.bytes + bytes <= this.limits.bytes
+    if (fits()) return true
+    this.expire(nowMs)
+    return fits()
   }
 }
 

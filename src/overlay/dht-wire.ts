@@ -18,7 +18,8 @@ import { ByteReader, ByteWriter } from './bytes.ts'
 import { type DhtRecord, readRecord, writeRecord } from './dht-record.ts'
 import { MAX_PAGE_RECORDS } from './dht-store.ts'
 
-const KINDS = ['put', 'get', 'done', 'values', 'copy', 'compare', 'wants'] as const
+export const DHT_KINDS = ['put', 'get', 'done', 'values', 'copy', 'compare', 'wants'] as const
+export type DhtKind = (typeof DHT_KINDS)[number]
 /** `taken`: another's value is there; the others say what the node that is nearest to the key lacks, or minds. */
 export const DHT_OUTCOMES = ['stored', 'taken', 'full', 'too-many-values', 'older', 'not-proved'] as const
 export type DhtOutcome = (typeof DHT_OUTCOMES)[number]
@@ -44,7 +45,7 @@ export type DhtMessage =
 export type DhtReply = Extract<DhtMessage, { kind: 'done' | 'values' | 'wants' }>
 
 export function encodeDhtMessage(message: DhtMessage): Uint8Array {
-  const writer = new ByteWriter(256).u8(KINDS.indexOf(message.kind)).u32(message.id)
+  const writer = new ByteWriter(256).u8(DHT_KINDS.indexOf(message.kind)).u32(message.id)
   switch (message.kind) {
     case 'put':
       writeRecord(writer.u8(message.create ? 1 : 0), message.record)
@@ -81,7 +82,7 @@ export function encodeDhtMessage(message: DhtMessage): Uint8Array {
 /** Undefined for anything that is not exactly one message. Never throws. */
 export function decodeDhtMessage(bytes: Uint8Array): DhtMessage | undefined {
   const reader = new ByteReader(bytes)
-  const kind = KINDS[reader.u8()]
+  const kind = DHT_KINDS[reader.u8()]
   const id = reader.u32()
   const message = kind && !reader.failed ? readMessage(kind, id, reader) : undefined
   return message && reader.complete ? message : undefined
@@ -90,11 +91,11 @@ export function decodeDhtMessage(bytes: Uint8Array): DhtMessage | undefined {
 function readMessage(kind: DhtMessage['kind'], id: number, reader: ByteReader): DhtMessage | undefined {
   switch (kind) {
     case 'put': {
-      const create = reader.u8() === 1
+      const create = readFlag(reader)
       return { kind, id, create, record: readRecord(reader) }
     }
     case 'get': {
-      const local = reader.u8() === 1
+      const local = readFlag(reader)
       const key = reader.nodeAddress()
       return { kind, id, local, key, after: readTag(reader) }
     }
@@ -103,7 +104,7 @@ function readMessage(kind: DhtMessage['kind'], id: number, reader: ByteReader): 
       return outcome && { kind, id, outcome }
     }
     case 'values': {
-      const more = reader.u8() === 1
+      const more = readFlag(reader)
       return { kind, id, more, records: readRecords(reader) }
     }
     case 'copy':
@@ -148,10 +149,17 @@ function writeTag(writer: ByteWriter, tag: string): ByteWriter {
   return writer
 }
 
+function readFlag(reader: ByteReader): boolean {
+  const flag = reader.u8()
+  if (flag > 1) reader.failed = true
+  return flag === 1
+}
+
 /** Zeros are no tag: what comes first comes after it. */
 function readTag(reader: ByteReader): string {
   let digits = ''
   for (let index = 0; index < (TAG_DIGITS + 1) / 2; index++) digits += reader.u8().toString(16).padStart(2, '0')
+  if (digits[0] !== '0') reader.failed = true
   const tag = digits.slice(1)
   return /^0*$/.test(tag) ? NO_TAG : tag
 }

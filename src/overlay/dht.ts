@@ -11,7 +11,7 @@
  */
 import type { Address } from './address.ts'
 import { DhtKeeper, firstPage, travelling } from './dht-keeper.ts'
-import type { DhtRecord } from './dht-record.ts'
+import { type DhtRecord, WAY_MS } from './dht-record.ts'
 import { DhtStore, recordOf, type Stored } from './dht-store.ts'
 import { type DhtMessage, type DhtOutcome, type DhtReply, decodeDhtMessage, encodeDhtMessage } from './dht-wire.ts'
 import type { Ticket } from './effects.ts'
@@ -23,9 +23,13 @@ import { Requests } from './requests.ts'
 const SETTLED_MS = 60_000
 /** How many others are consulted: the next on either side, and one that may know more than they. A guess. */
 const CONSULTED = 3
-/** Of ours, that wait for a ring. A guess. */
+/** Of ours, that wait for a ring, or for their turn. A guess. */
 const MAX_WAITING = 64
 const WAIT_MS = 20_000
+/** Of ours, that wait for an answer; further ones wait for those. A guess: the keeper has requests of its own. */
+const MAX_ASKING = 96
+/** Of others', about which we consult; further ones are answered by what is here. A guess: each is some requests. */
+const MAX_CONSULTING = 32
 /** Of others', whose proofs are being looked at, or who wait for those consulted. A guess. */
 const MAX_UNDER_WAY = 256
 const RESENDS = 3 // As for finds: who is the root may just have died.
@@ -41,6 +45,8 @@ export class Dht implements Part {
   private readonly core: NodeCore
   private waiting: Waiting[] = []
   private isConnected = false
+  private asking = 0
+  private consulting = 0
   private checks = 0
   private readonly checking = new Map<number, (proved: readonly boolean[]) => void>()
   /** Whose puts have not been answered. */
@@ -65,8 +71,7 @@ export class Dht implements Part {
   review(connected: boolean): void {
     this.isConnected = connected
     this.keeper.note()
-    if (!this.isReady || this.waiting.length === 0) return
-    for (const { start } of this.waiting.splice(0)) start()
+    this.startWaiting()
   }
 
   wake(nowMs: number): void {
@@ -87,14 +92,20 @@ export class Dht implements Part {
         this.take({ ...record, leftMs: endsAtMs - core.nowMs }, create, settleBy)
         return
       }
-      this.ask(
-        record.key,
-        (id) => {
-          const leftMs = endsAtMs - core.nowMs
-          return travelling({ ...record, leftMs }).map((each) => ({ kind: 'put', id, create, record: each }))
-        },
-        (reply) => (reply?.kind === 'done' ? settleBy(reply.outcome) : settle('unreachable')),
-      )
+      const messages = (id: number): DhtMessage[] => {
+        const leftMs = endsAtMs - core.nowMs
+        return travelling({ ...record, leftMs }).map((each) => ({ kind: 'put', id, create, record: each }))
+      }
+      const sentAtMs = core.nowMs
+      this.ask(record.key, messages, (reply) => {
+        if (reply?.kind !== 'done') {
+          settle('unreachable')
+          return
+        }
+        settleBy(reply.outcome)
+        // It may have been longer under way than was taken off its lease.
+        if (reply.outcome === 'stored' && core.nowMs > sentAtMs + WAY_MS) this.sendTo(record.key, messages(reply.id))
+      })
     }
     this.whenReady({ start, fail: () => settle('unreachable') })
   }
@@ -143,7 +154,7 @@ export class Dht implements Part {
         this.prove(message.records, (proved) => {
           let outcome: DhtOutcome = proved.length === message.records.length ? 'stored' : 'not-proved'
           for (const record of proved) {
-            const { outcome: refusal } = this.keep(record)
+            const { outcome: refusal } = this.keep(record, from)
             if (refusal === 'full' || refusal === 'too-many-values') outcome = refusal
           }
           this.reply(from, { kind: 'done', id: message.id, outcome })
@@ -170,7 +181,7 @@ export class Dht implements Part {
   }
 
   private whenReady(operation: Omit<Waiting, 'untilMs'>): void {
-    if (this.isReady) operation.start()
+    if (this.isReady && this.asking < MAX_ASKING) operation.start()
     else if (this.waiting.length < MAX_WAITING) {
       this.waiting.push({ ...operation, untilMs: this.core.nowMs + WAIT_MS })
     } else {
@@ -179,13 +190,23 @@ export class Dht implements Part {
     }
   }
 
+  private startWaiting(): void {
+    while (this.isReady && this.asking < MAX_ASKING) {
+      const next = this.waiting.shift()
+      if (!next) return
+      next.start()
+    }
+  }
+
   private onPut(from: Address, { id, record, create }: Extract<DhtMessage, { kind: 'put' }>): void {
+    const name = `${from}/${id}`
     const earlier = this.requests.earlierAnswer(from, id, this.core.nowMs)
+    // What was asked twice was slow: the later of the two has a better idea of what is left of the lease.
+    if (earlier || this.answering.has(name)) this.correct(record)
     if (earlier) {
       this.core.sendPacket({ mode: 'exact', body: 'dht', destination: from, payload: earlier })
       return
     }
-    const name = `${from}/${id}`
     if (this.answering.has(name)) return
     if (this.answering.size >= MAX_UNDER_WAY) {
       this.core.count('dht: too much under way')
@@ -197,6 +218,12 @@ export class Dht implements Part {
       const payload = encodeDhtMessage({ kind: 'done', id, outcome })
       this.requests.remember(from, id, payload, this.core.nowMs)
       this.core.sendPacket({ mode: 'exact', body: 'dht', destination: from, payload })
+    })
+  }
+
+  private correct(record: DhtRecord): void {
+    this.prove([record], ([proved]) => {
+      if (proved && this.store.has(proved, this.core.nowMs)) this.store.put(proved, this.core.nowMs)
     })
   }
 
@@ -240,7 +267,7 @@ export class Dht implements Part {
   private consult(key: Address, after: string, then: (more: boolean) => void): void {
     const { core, keeper } = this
     keeper.replicas.review()
-    if (core.nowMs >= keeper.replicas.sameSinceMs + SETTLED_MS) {
+    if (core.nowMs >= keeper.replicas.sameSinceMs + SETTLED_MS || this.consulting >= MAX_CONSULTING) {
       then(false)
       return
     }
@@ -248,10 +275,15 @@ export class Dht implements Part {
     const consulted = others.slice(0, CONSULTED)
     let waiting = consulted.length
     let hasMore = false
-    if (waiting === 0) then(false)
+    if (waiting === 0) {
+      then(false)
+      return
+    }
+    this.consulting++
+    const askedAtMs = core.nowMs
     for (const address of consulted) {
       this.requests.ask(
-        core.nowMs,
+        askedAtMs,
         (id) => {
           const payload = encodeDhtMessage({ kind: 'get', id, local: true, key, after })
           core.sendPacket({ mode: 'exact', body: 'dht', destination: address, payload })
@@ -259,10 +291,13 @@ export class Dht implements Part {
         (reply) => {
           const records = reply?.kind === 'values' ? reply.records : []
           if (reply?.kind === 'values' && reply.more) hasMore = true
-          const under = records.filter((record) => record.key === key)
+          const sinceMs = core.nowMs - askedAtMs
+          const under = records.filter((record) => record.key === key).map((record) => sinceAsked(record, sinceMs))
           this.prove(under, (proved) => {
-            for (const record of proved) this.keep(record)
-            if (--waiting === 0) then(hasMore)
+            for (const record of proved) if (!this.store.has(record, core.nowMs)) this.keep(record, address)
+            if (--waiting > 0) return
+            this.consulting--
+            then(hasMore)
           })
         },
         0,
@@ -270,11 +305,12 @@ export class Dht implements Part {
     }
   }
 
-  private keep(record: DhtRecord): { outcome: string; stored: Stored | undefined } {
+  /** What another holds. */
+  private keep(record: DhtRecord, from: Address): { outcome: string; stored: Stored | undefined } {
     const result = this.store.put(record, this.core.nowMs)
-    if (result.outcome === 'new' && result.stored) this.keeper.spread(result.stored)
-    else if (result.outcome === 'full' || result.outcome === 'too-many-values')
-      this.core.count(`dht: ${result.outcome}`)
+    const { outcome, stored } = result
+    if (stored) this.keeper.given(stored, record.version, from)
+    if (outcome === 'full' || outcome === 'too-many-values') this.core.count(`dht: ${outcome}`)
     return result
   }
 
@@ -308,22 +344,37 @@ export class Dht implements Part {
   }
 
   private ask(key: Address, messages: (id: number) => DhtMessage[], done: (reply: DhtReply | undefined) => void): void {
+    this.asking++
     this.requests.ask(
       this.core.nowMs,
-      (id) => {
-        for (const message of messages(id)) {
-          const payload = encodeDhtMessage(message)
-          this.core.sendPacket({ mode: 'greedy', body: 'dht', destination: key, payload })
-        }
+      (id) => this.sendTo(key, messages(id)),
+      (reply) => {
+        this.asking--
+        done(reply)
+        this.startWaiting()
       },
-      done,
       RESENDS,
     )
+  }
+
+  private sendTo(key: Address, messages: readonly DhtMessage[]): void {
+    for (const message of messages) {
+      const payload = encodeDhtMessage(message)
+      this.core.sendPacket({ mode: 'greedy', body: 'dht', destination: key, payload })
+    }
   }
 
   private reply(to: Address, reply: DhtReply): void {
     this.core.sendPacket({ mode: 'exact', body: 'dht', destination: to, payload: encodeDhtMessage(reply) })
   }
+}
+
+/**
+ * Of what comes in answer we know how long it has been under way at most: as long as we have waited. So its lease
+ * becomes no longer than it is, however slow the way, and is hardly shortened where the way is quick.
+ */
+function sinceAsked(record: DhtRecord, sinceMs: number): DhtRecord {
+  return { ...record, leftMs: record.leftMs + WAY_MS - sinceMs }
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

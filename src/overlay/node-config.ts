@@ -43,7 +43,7 @@ export type NodeFacts = Pick<NodeConfig, 'address' | 'incarnation' | 'namespace'
 /** Brunet, StructuredNearConnectionOverlord: two on each side bear the loss of either. */
 const PER_SIDE = 2
 /** As many as those next to us name on either side of us. A guess: half of what Brunet makes, all of them side by side. */
-const REPLICAS = 6
+export const REPLICAS = 6
 
 export function nodeConfig(facts: NodeFacts): NodeConfig {
   return {

@@ -119,7 +119,7 @@ export class NodeParts {
       wanted: (address, role, forwarders) => this.tunnelOverlord.want(address, role, forwarders),
       expectsFirstContact: () => this.leafOverlord.expectsSomebody,
       bars: (address) => this.fairShare.bars(address),
-      admits: (role) => this.admits(role),
+      admits: (role, from) => this.admits(role, from),
     })
     this.finder = new Finder(core, this.requests)
     this.carefulFinder = new CarefulFinder(core, this.requests)
@@ -239,8 +239,8 @@ export class NodeParts {
     if (this.fairShare.admits(link, 'broadcast', units, content.origin)) this.broadcast.received(content)
   }
 
-  private admits(role: RoleBits): boolean {
+  private admits(role: RoleBits, from: Address): boolean {
     if (hasRole(role, SHORTCUT)) return this.shortcutOverlord.admits()
-    return !hasRole(role, ON_DEMAND) || this.onDemandOverlord.admits()
+    return !hasRole(role, ON_DEMAND) || this.onDemandOverlord.admits(from)
   }
 }

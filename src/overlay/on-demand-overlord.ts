@@ -57,9 +57,9 @@ export class OnDemandOverlord {
     return earliest === Number.POSITIVE_INFINITY ? undefined : earliest
   }
 
-  /** Whether one more of those who ask may have a link for its traffic. */
-  admits(): boolean {
-    return this.core.config.onDemand && this.held < MAX_ON_DEMAND
+  /** Whether this node, which asks, may have a link for its traffic: whoever we hold, too, and some others. */
+  admits(from: Address): boolean {
+    return this.heldFor.has(from) || this.hasRoom
   }
 
   /** An overlay within this one needs a link to this node, or needs it no more. */
@@ -91,7 +91,7 @@ export class OnDemandOverlord {
     demand.messages++
     demand.bytes += bytes
     if (demand.messages < ENOUGH_MESSAGES && demand.bytes < ENOUGH_BYTES) return false
-    if (!this.admits()) {
+    if (!this.hasRoom) {
       core.count('on demand: has enough')
       this.fail(to)
       return false
@@ -133,6 +133,10 @@ export class OnDemandOverlord {
       table.setRoles(connection, withoutRole(connection.roles, ON_DEMAND))
     }
     this.review()
+  }
+
+  private get hasRoom(): boolean {
+    return this.core.config.onDemand && this.held < MAX_ON_DEMAND
   }
 
   private get held(): number {
@@ -178,7 +182,7 @@ export class OnDemandOverlord {
 
   private isInUse(connection: Connection): boolean {
     const { usedAtMs, allRoles } = connection
-    return allRoles === NO_ROLES && usedAtMs !== undefined && usedAtMs + RECENT_MS > this.core.nowMs && this.admits()
+    return allRoles === NO_ROLES && usedAtMs !== undefined && usedAtMs + RECENT_MS > this.core.nowMs && this.hasRoom
   }
 
   private take(connection: Connection): void {

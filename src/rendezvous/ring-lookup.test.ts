@@ -11,11 +11,17 @@ const settle = async () => {
   for (let turn = 0; turn < 10; turn++) await Promise.resolve()
 }
 
+/** Of as many nodes, the same each time. */
+function entriesOf(count: number): Uint8Array[] {
+  return Array.from({ length: count }, (_, index) => entryOf(KEY, (2 * index + 2).toString(16).padStart(40, '0')))
+}
+
 class Place implements MeetingPlace {
   address: string | undefined = ME
   entries: Uint8Array[] | undefined = []
   kept = 0
   looks = 0
+  wanted: number[] = []
   private listener = () => {}
 
   onAddress(listener: () => void): () => void {
@@ -37,15 +43,16 @@ class Place implements MeetingPlace {
     }
   }
 
-  async look(): Promise<Uint8Array[] | undefined> {
+  async look(_key: Uint8Array, atLeast: number): Promise<Uint8Array[] | undefined> {
     this.looks++
+    this.wanted.push(atLeast)
     return this.entries
   }
 }
 
-function started(place = new Place()) {
+function started(place = new Place(), random = () => 0.5) {
   const clock = new ScriptedClock()
-  const lookup = new RingLookup({ place, lookupKey: KEY, clock, random: () => 0.5, scheme: 'ring' })
+  const lookup = new RingLookup({ place, lookupKey: KEY, clock, random, scheme: 'ring' })
   const seen: Candidate[] = []
   const gone: string[] = []
   lookup.start({ appeared: (each) => seen.push(each), vanished: (endpoint) => gone.push(endpoint) })
@@ -82,6 +89,29 @@ describe('ring lookup', () => {
     place.entries = undefined
     await pass(200)
     expect(gone).toEqual([])
+  })
+
+  test('the first looks ask for enough to be let in by, which may not be all: nobody vanishes for not being among them', async () => {
+    const { place, gone, pass } = started()
+    place.entries = entriesOf(20)
+    await pass(0)
+    place.entries = entriesOf(40).slice(20)
+    for (let looks = 0; looks < 2; looks++) await pass(1_000)
+    expect([place.wanted, gone]).toEqual([[16, 16, 16], []])
+    await pass(1_000)
+    expect([place.wanted.at(-1), gone.length]).toEqual([256, 20])
+  })
+
+  test('of the same crowd different ones are told first to each', async () => {
+    const firsts = await Promise.all(
+      Array.from({ length: 32 }, async () => {
+        const { place, seen, pass } = started(new Place(), Math.random)
+        place.entries = entriesOf(30)
+        await pass(0)
+        return seen[0]?.endpoint
+      }),
+    )
+    expect(new Set(firsts).size).toBeGreaterThan(8)
   })
 
   test('it looks soon and often while nobody lets us in, and seldom after', async () => {

@@ -47,7 +47,7 @@ export function perNode(from: Totals, to: Totals): PerNode {
 }
 
 /** Ends of links by the kind of the channel that carries them. */
-export function linkKinds(world: World): Record<string, number> {
+export function linkKinds(world: Pick<World, 'inhabitants'>): Record<string, number> {
   const kinds: Record<string, number> = {}
   for (const { node } of world.inhabitants.values()) {
     for (const { active } of node.table.all()) {
@@ -59,7 +59,7 @@ export function linkKinds(world: World): Record<string, number> {
 }
 
 /** What was dropped or went wrong, of all that are there, by reason. */
-export function counterSums(world: World): Record<string, number> {
+export function counterSums(world: Pick<World, 'inhabitants'>): Record<string, number> {
   const sums: Record<string, number> = {}
   for (const { node } of world.inhabitants.values()) {
     for (const [reason, count] of node.counters) sums[reason] = (sums[reason] ?? 0) + count

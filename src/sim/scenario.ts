@@ -20,11 +20,19 @@ export type ScenarioOptions = {
   medianSessionMinutes: number
   /** Of the nodes, those that crash at once. */
   fraction: number
+  /** Values in the DHT, each with an owner. */
+  values: number
+  /** Nodes that hold each of them. Undefined: as many as is usual. */
+  replicas: number | undefined
+  /** Of the nodes, those that crash at once before nodes come and go. */
+  crashFraction: number
   /** Of the pairs, those that can have no channel of any kind. */
   unreachable: number
   /** Of the presences, those that nobody is ever shown. */
   unseen: number
   parts: number
+  /** Of the ring that the nodes live within. */
+  publicNodes: number
   /** Threads among which the nodes are spread. */
   shards: number
   profile: TimerProfile
@@ -74,7 +82,7 @@ export async function runScenario(
 }
 
 export function worldOf(options: ScenarioOptions, more: Partial<WorldOptions> = {}): World {
-  const { seed, latencyMs, loss, unseen, profile, lookahead, tunnels, shortcuts, traced } = options
+  const { seed, latencyMs, loss, unseen, profile, lookahead, tunnels, shortcuts, replicas, traced } = options
   const reachability = new Reachability(options)
   return new World({
     seed,
@@ -82,7 +90,7 @@ export function worldOf(options: ScenarioOptions, more: Partial<WorldOptions> = 
     loss,
     unseen,
     presenceMs: RELAY_DETOUR * latencyMs,
-    behaviour: { profile, lookahead, tunnels, shortcuts },
+    behaviour: { profile, lookahead, tunnels, shortcuts, ...(replicas === undefined ? {} : { replicas }) },
     reachable: (a, b) => reachability.any(a, b),
     direct: (a, b) => reachability.direct(a, b),
     traced: (name) => traced.has(name),

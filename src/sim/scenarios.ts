@@ -1,13 +1,16 @@
 /** Every scenario by its name, with the options that it takes beside `nodes` and `seed`, and what they are unless given. */
+import { REPLICAS } from '../overlay/node-config.ts'
 import { MODERN } from '../overlay/timer-profile.ts'
 import { churnScenario } from './churn-scenario.ts'
 import { crashScenario } from './crash-scenario.ts'
+import { dhtScenario } from './dht-scenario.ts'
 import { formScenario } from './form-scenario.ts'
 import { hopsScenario } from './hops-scenario.ts'
 import { mergeScenario } from './merge-scenario.ts'
 import { nontransitiveScenario } from './nontransitive-scenario.ts'
 import { partitionScenario } from './partition-scenario.ts'
 import type { Scenario, ScenarioOptions } from './scenario.ts'
+import { subringScenario } from './subring-scenario.ts'
 
 export type ScenarioEntry = {
   run: Scenario
@@ -43,13 +46,26 @@ export const SCENARIOS: Record<string, ScenarioEntry> = {
   },
   crash: {
     run: crashScenario,
-    about: 'time to one ring again after a share of the nodes died at once',
-    takes: { nodes: 200, ...WORLD, fraction: 0.3 },
+    about: 'time to one ring again after a share of the nodes died at once, and values of the DHT lost with them',
+    takes: { nodes: 200, ...WORLD, fraction: 0.3, values: 1_000, replicas: REPLICAS },
   },
   churn: {
     run: churnScenario,
     about: 'whether the ring, lookups and messages stay right while nodes come and go',
     takes: { nodes: 200, ...WORLD, minutes: 60, medianSessionMinutes: 5 },
+  },
+  dht: {
+    run: dhtScenario,
+    about: 'whether values are found as long as their leases run, and what a put and a get cost',
+    takes: {
+      nodes: 200,
+      ...WORLD,
+      minutes: 60,
+      medianSessionMinutes: 5,
+      values: 2_000,
+      replicas: REPLICAS,
+      crashFraction: 0,
+    },
   },
   partition: {
     run: partitionScenario,
@@ -65,5 +81,10 @@ export const SCENARIOS: Record<string, ScenarioEntry> = {
     run: mergeScenario,
     about: 'time to one ring of rings that formed apart, once rendezvous can see both',
     takes: { nodes: 100, ...WORLD, parts: 2 },
+  },
+  subring: {
+    run: subringScenario,
+    about: 'time to one private ring of nodes that start together within a public ring, and know nothing else',
+    takes: { nodes: 10, publicNodes: 200, ...WORLD },
   },
 }

@@ -7,7 +7,15 @@
  */
 import { parseAddress } from '../overlay/address.ts'
 import { type Endpoint, endpointOf, targetOf } from '../overlay/endpoint.ts'
-import type { Channel, ChannelEvents, ChannelKind, SessionDescription, SignallingSession, Transport } from '../ports.ts'
+import type {
+  Channel,
+  ChannelEvents,
+  ChannelKind,
+  PathCarrier,
+  SessionDescription,
+  SignallingSession,
+  Transport,
+} from '../ports.ts'
 import type { RingSignalling } from '../signalling/ring-signalling.ts'
 
 export class SignalledTransport implements Transport {
@@ -72,6 +80,10 @@ class SignalledChannel implements Channel {
 
   get congested(): boolean {
     return this.channel?.congested ?? false
+  }
+
+  get paths(): PathCarrier | undefined {
+    return this.channel?.paths
   }
 
   bind(events: ChannelEvents): void {

@@ -12,12 +12,15 @@ import type { DialledTransport, NodeConfig } from '../overlay/node-config.ts'
 import type { Random } from '../overlay/node-core.ts'
 import { seededRandom } from '../overlay/seeded-random.ts'
 import { Driver } from '../peer/driver.ts'
+import type { InnerOverlays } from '../peer/inner-overlays.ts'
 import type { Transport } from '../ports.ts'
 import { RingSignalling } from '../signalling/ring-signalling.ts'
 import { MemoryNetwork } from '../transport/memory.ts'
 import { TunnelTransport } from '../transport/tunnel.ts'
 import type { Border } from './border.ts'
+import { KeyAgreement } from './key-agreement.ts'
 import { observe, type Witness } from './observed-node.ts'
+import { PathedTransport } from './pathed-transport.ts'
 import { Rendezvous } from './rendezvous.ts'
 import { RingCheck } from './ring-check.ts'
 import { SignalledTransport } from './signalled-transport.ts'
@@ -50,6 +53,8 @@ export type WorldOptions = {
   onDelivery?: (to: Inhabitant, delivery: Delivery) => void
   /** Told of each input of each node and what came of it: what a run is compared by. */
   witness?: Witness
+  /** Whether overlays can live within this one: direct channels carry their paths, and what goes through others is sealed. */
+  hosts?: boolean
   /** Where some of the nodes live in other worlds, which together are one. */
   border?: Border
 }
@@ -66,6 +71,8 @@ export type Inhabitant = {
   transports: Transport[]
   startedAtMs: number
   gone: boolean
+  /** What it gives to those that live within its ring. */
+  inner?: InnerOverlays
   /** It lives beyond the border: there is no more of it here than its name and address. */
   elsewhere?: boolean
 }
@@ -144,7 +151,9 @@ export class World {
       return stranger
     }
     const namespace = options.namespace ?? NAMESPACE
-    const facts = { address, incarnation, namespace, transports, greeters: false, ...this.options.behaviour }
+    const keys = this.options.hosts ? new KeyAgreement(address, this.clock) : undefined
+    const config = { address, incarnation, namespace, transports, greeters: false, sealer: keys }
+    const facts = { ...config, ...this.options.behaviour }
     const node = new Node(facts, nodeRandom)
     const delivered: Delivery[] = []
     const deliver = (from: Address, data: Uint8Array, broadcast: boolean) => {
@@ -153,23 +162,43 @@ export class World {
       else delivered.push(delivery)
     }
     const ringSignalling = this.options.throughRing ? new RingSignalling(address, this.clock, this.random) : undefined
-    const signalled = (from: Address, data: Uint8Array) => ringSignalling?.receive(from, data)
+    const signalled = (from: Address, data: Uint8Array) => {
+      if (!keys?.receive(from, data)) ringSignalling?.receive(from, data)
+    }
     const tunnels = new TunnelTransport(address, this.clock)
     const tunnelled = (effect: TunnelEffect) => tunnels.receive(effect)
     const visibility = (now: Visibility) => this.rendezvous.become(inhabitant, now)
-    const nothing = () => undefined
-    const events = { deliver, peer: nothing, state: nothing, isolated: nothing, signalled, tunnelled, visibility }
-    const driver = new Driver(node, this.clock, events, { tracing: traced?.(name) ?? true })
+    const driver = new Driver(
+      node,
+      this.clock,
+      {
+        deliver,
+        signalled,
+        tunnelled,
+        visibility,
+        isolated: () => undefined,
+        peer: (_, far) => inhabitant.inner?.linkChanged(far),
+        state: () => inhabitant.inner?.stateChanged(),
+        inner: (from, data) => inhabitant.inner?.receive(from, data),
+        introduce: (to) => keys?.introduce(to),
+      },
+      { tracing: traced?.(name) ?? true },
+    )
     const startedAtMs = this.clock.now()
     const inhabitant: Inhabitant = { name, driver, node, address, delivered, transports: [], startedAtMs, gone: false }
     ringSignalling?.carryBy((to, data, attempt) => driver.signal(to, data, attempt))
+    keys?.carryBy({
+      signal: (to, data, attempt) => driver.signal(to, data, attempt),
+      introduced: (to) => driver.give({ type: 'introduced', to }),
+    })
     tunnels.carryBy((input) => driver.give(input))
     const [relay, direct] = [this.relay, this.direct].map((network) => {
       const transport = network.transport(name)
       return border?.across(transport, network, name) ?? transport
     }) as [Transport, Transport]
     const isServed = () => !this.relay.isDown
-    const signalledDirect = ringSignalling ? new SignalledTransport(direct, ringSignalling, isServed) : direct
+    const pathed = this.options.hosts ? new PathedTransport(direct) : direct
+    const signalledDirect = ringSignalling ? new SignalledTransport(pathed, ringSignalling, isServed) : pathed
     for (const transport of [relay, signalledDirect, tunnels]) {
       inhabitant.transports.push(transport)
       driver.addTransport(transport)

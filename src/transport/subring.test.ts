@@ -92,6 +92,17 @@ describe('a subring channel', () => {
     expect(near.events).toContain('closed: too much unsent')
   })
 
+  test('is not opened anew by what was still on its way when the far end closed it', async () => {
+    const { dial, arrived, b } = setup()
+    const near = dial()
+    near.channel.send(Uint8Array.of(1))
+    await settle()
+    arrived[0]?.channel.close('enough')
+    near.channel.send(Uint8Array.of(2))
+    await settle()
+    expect([arrived.length, near.events.at(-1), b.dropped.get('unknown channel')]).toEqual([1, 'closed: refused', 1])
+  })
+
   test('one node may not open more than a few', async () => {
     const { dial, b, arrived, outer } = setup()
     const near = Array.from({ length: 12 }, dial)
