@@ -1,9 +1,9 @@
 /**
- * Value pieces: a value that is too large for one record lies in pieces, each under a key of its own, and what lies under the
- * value's key tells how to find and check them.
+ * Value pieces: a value that is too large for one record lies in pieces, each under a key that follows from its hash, and what
+ * lies under the value's key tells how to find and check them: anybody may put something else beside them.
  *
- *   record's value = 0, bytes                                                                whole
- *                    1, bytes in all u32, SHA-256 of them 32 bytes                           in pieces
+ *   record's value = 0, bytes                                                  whole
+ *                    1, bytes in all u32, SHA-256 of each piece 32 bytes       in pieces
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
@@ -12,13 +12,14 @@ import { MAX_VALUE_BYTES as MAX_RECORD_BYTES } from '../overlay/dht-record.ts'
 
 const WHOLE = 0
 const IN_PIECES = 1
+const HEAD_BYTES = 5
 const HASH_BYTES = 32
 const PIECE_BYTES = MAX_RECORD_BYTES
 /** A guess: sixty-four records, each with its copies; what is larger belongs on a link. */
 export const MAX_VALUE_BYTES = 64 * PIECE_BYTES
 
 export type Piece = { key: Address; value: Uint8Array }
-export type Pieces = { byteLength: number; hash: Uint8Array; keys: Address[] }
+export type Pieces = { byteLength: number; hashes: string[]; keys: Address[] }
 
 /** What lies under the value's own key, and the pieces beside it. */
 export function cutUp(namespaceHash: string, value: Uint8Array): { head: Uint8Array; pieces: Piece[] } {
@@ -28,41 +29,47 @@ export function cutUp(namespaceHash: string, value: Uint8Array): { head: Uint8Ar
     head.set(value, 1)
     return { head, pieces: [] }
   }
-  const hash = sha256(value)
-  const head = new Uint8Array(5 + HASH_BYTES)
+  const count = Math.ceil(value.length / PIECE_BYTES)
+  const head = new Uint8Array(HEAD_BYTES + count * HASH_BYTES)
   head[0] = IN_PIECES
   new DataView(head.buffer).setUint32(1, value.length)
-  head.set(hash, 5)
-  const keys = pieceKeys(namespaceHash, value.length, hash)
-  const pieces = keys.map((key, index) => ({ key, value: value.slice(index * PIECE_BYTES, (index + 1) * PIECE_BYTES) }))
+  const pieces = Array.from({ length: count }, (_, index) => {
+    const piece = value.slice(index * PIECE_BYTES, (index + 1) * PIECE_BYTES)
+    const hash = sha256(piece)
+    head.set(hash, HEAD_BYTES + index * HASH_BYTES)
+    return { key: pieceKey(namespaceHash, bytesToHex(hash)), value: piece }
+  })
   return { head, pieces }
 }
 
 /** The value, or where its pieces lie; undefined for what is neither. */
 export function readHead(namespaceHash: string, head: Uint8Array): Uint8Array | Pieces | undefined {
   if (head[0] === WHOLE) return head.slice(1)
-  if (head[0] !== IN_PIECES || head.length !== 5 + HASH_BYTES) return undefined
+  if (head[0] !== IN_PIECES || head.length < HEAD_BYTES) return undefined
   const byteLength = new DataView(head.buffer, head.byteOffset).getUint32(1)
-  if (byteLength < MAX_RECORD_BYTES || byteLength > MAX_VALUE_BYTES) return undefined
-  const hash = head.slice(5)
-  return { byteLength, hash, keys: pieceKeys(namespaceHash, byteLength, hash) }
+  const count = Math.ceil(byteLength / PIECE_BYTES)
+  const isSound = byteLength >= MAX_RECORD_BYTES && byteLength <= MAX_VALUE_BYTES
+  if (!isSound || head.length !== HEAD_BYTES + count * HASH_BYTES) return undefined
+  const hashes = Array.from({ length: count }, (_, index) =>
+    bytesToHex(head.subarray(HEAD_BYTES + index * HASH_BYTES, HEAD_BYTES + (index + 1) * HASH_BYTES)),
+  )
+  return { byteLength, hashes, keys: hashes.map((hash) => pieceKey(namespaceHash, hash)) }
 }
 
-/** Of the values that lie under each piece's key, in order; undefined where one is missing, or is not what it was. */
+/** Of the values that lie under each piece's key, in order; undefined where one is missing. */
 export function putTogether(
-  { byteLength, hash }: Pieces,
+  { byteLength, hashes }: Pieces,
   found: readonly (readonly Uint8Array[])[],
 ): Uint8Array | undefined {
   const value = new Uint8Array(byteLength)
-  for (const [index, candidates] of found.entries()) {
+  for (const [index, hash] of hashes.entries()) {
     const start = index * PIECE_BYTES
     const length = Math.min(PIECE_BYTES, byteLength - start)
-    // Anybody may put something else there; the hash over all tells whether we have the right ones.
-    const piece = candidates.find((candidate) => candidate.length === length)
+    const piece = found[index]?.find((each) => each.length === length && bytesToHex(sha256(each)) === hash)
     if (!piece) return undefined
     value.set(piece, start)
   }
-  return sha256(value).every((byte, index) => byte === hash[index]) ? value : undefined
+  return value
 }
 
 /** Of a key that a person or a program chose, in one namespace. */
@@ -70,10 +77,8 @@ export function keyOf(namespaceHash: string, key: string): Address {
   return addressOf(`overture dht 1 ${namespaceHash} ${key}`)
 }
 
-/** Each piece's key follows from what lies there: nobody can guess it who does not know the value or its head. */
-function pieceKeys(namespaceHash: string, byteLength: number, hash: Uint8Array): Address[] {
-  const name = `overture piece 1 ${namespaceHash} ${bytesToHex(hash)}`
-  return Array.from({ length: Math.ceil(byteLength / PIECE_BYTES) }, (_, index) => addressOf(`${name} ${index}`))
+function pieceKey(namespaceHash: string, hash: string): Address {
+  return addressOf(`overture piece 1 ${namespaceHash} ${hash}`)
 }
 
 function addressOf(text: string): Address {
