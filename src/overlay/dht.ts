@@ -92,18 +92,19 @@ export class Dht implements Part {
         this.take({ ...record, leftMs: endsAtMs - core.nowMs }, create, settleBy)
         return
       }
+      let sentAtMs = core.nowMs
       const messages = (id: number): DhtMessage[] => {
+        sentAtMs = core.nowMs
         const leftMs = endsAtMs - core.nowMs
         return travelling({ ...record, leftMs }).map((each) => ({ kind: 'put', id, create, record: each }))
       }
-      const sentAtMs = core.nowMs
       this.ask(record.key, messages, (reply) => {
         if (reply?.kind !== 'done') {
           settle('unreachable')
           return
         }
         settleBy(reply.outcome)
-        // It may have been longer under way than was taken off its lease.
+        // It may have been longer under way than was taken off its lease; had it been sent again, that would tell.
         if (reply.outcome === 'stored' && core.nowMs > sentAtMs + WAY_MS) this.sendTo(record.key, messages(reply.id))
       })
     }
