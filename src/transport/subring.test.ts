@@ -136,6 +136,6 @@ describe('a subring channel', () => {
         expect(nameIn(bytes) === undefined).toBe(bytes.length < 25)
       }),
     )
-    expect([...b.dropped.keys()].every((reason) => typeof reason === 'string')).toBe(true)
+    expect(b.dropped.get('unreadable')).toBeGreaterThan(0)
   })
 })
