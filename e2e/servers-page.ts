@@ -127,8 +127,8 @@ async function prepareEjabberd(folder: string, ports: Ports, changes: Change[]) 
     [/wss:\/\/example\.org/g, `wss://localhost:${https}`],
     ...NAMES,
     ...portsIn(ports),
-    [/port: 443/g, `port: ${https}`],
-    [/port: 5222/g, `port: ${other}`],
+    [/port: 443\b/g, `port: ${https}`],
+    [/port: 5222\b/g, `port: ${other}`],
     [/ip: "::"/g, 'ip: "127.0.0.1"'],
     [/\/etc\/ejabberd/g, folder],
   ])

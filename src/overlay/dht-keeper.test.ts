@@ -213,6 +213,19 @@ describe('who does not answer', () => {
   })
 })
 
+test('who says that a record lies elsewhere is not given it again and again', () => {
+  const ring = new TestDhts(12, { replicas: 1 })
+  const root = ring.rootOf(KEY)
+  const [, next] = ring.nearestTo(KEY) as [TestDht, TestDht]
+  ring.put(root, record('a'))
+  // To the root it looks as if the next were the nearest.
+  root.dht.keeper.replicas.of = () => [next.address]
+  next.dht.keeper.replicas.of = () => [root.address]
+  ring.sent = []
+  ring.pass(30_000)
+  expect(ring.sent.filter(({ message }) => message?.kind === 'copy').length).toBeLessThanOrEqual(1)
+})
+
 test('nodes that hold more than can be compared at once compare others each time', () => {
   const ring = new TestDhts(2)
   const [a, b] = ring.nodes as [TestDht, TestDht]

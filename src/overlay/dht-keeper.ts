@@ -34,7 +34,13 @@ const SAFE_MS = 2_500
 const MAX_WAITING = 512
 
 /** What is known of where a record is. Of all others nothing is, unless it is our own news. */
-type Whereabouts = { version: number; holders: Set<Address>; lackers: Set<Address>; isNews: boolean }
+type Whereabouts = {
+  version: number
+  holders: Set<Address>
+  lackers: Set<Address>
+  decliners: Set<Address>
+  isNews: boolean
+}
 
 type Waiting = { version: number; untilMs: number; done: () => void }
 
@@ -78,6 +84,7 @@ export class DhtKeeper implements Part {
       const whereabouts = this.whereaboutsOf(stored)
       whereabouts.holders.delete(address)
       whereabouts.lackers.delete(address)
+      whereabouts.decliners.delete(address)
       // By now others may have it from others.
       whereabouts.isNews = false
     }
@@ -177,8 +184,10 @@ export class DhtKeeper implements Part {
       const rank = nearest.indexOf(self)
       // Who is next to the root, or is no replica, sees to the root.
       const ours = rank === 0 ? nearest : rank === 1 || rank < 0 ? nearest.slice(0, 1) : []
-      const { holders } = this.whereaboutsOf(stored)
-      for (const address of ours) if (address !== self && !holders.has(address)) addTo(unsure, address, stored)
+      const { holders, decliners } = this.whereaboutsOf(stored)
+      for (const address of ours) {
+        if (address !== self && !holders.has(address) && !decliners.has(address)) addTo(unsure, address, stored)
+      }
     }
     return unsure
   }
@@ -197,7 +206,10 @@ export class DhtKeeper implements Part {
       (id) => ({ kind: 'copy', id, records: batch.flatMap((stored) => this.travelling(stored)) }),
       (reply) => {
         const tookMs = this.core.nowMs - sentAtMs
-        if (reply?.kind !== 'done' || reply.outcome !== 'stored') this.noteSilent(address)
+        if (reply?.kind === 'done' && reply.outcome === 'elsewhere') {
+          // It sees others than we do. Which of these it holds all the same comes out when we compare.
+          for (const stored of batch) this.whereaboutsOf(stored).decliners.add(address)
+        } else if (reply?.kind !== 'done' || reply.outcome !== 'stored') this.noteSilent(address)
         else {
           batch.forEach((stored, index) => {
             if (stored.record.version === versions[index]) this.noteHolder(stored, address)
@@ -294,7 +306,7 @@ export class DhtKeeper implements Part {
     const { version } = stored.record
     let known = this.whereabouts.get(stored)
     if (known?.version !== version) {
-      known = { version, holders: new Set(), lackers: new Set(), isNews: false }
+      known = { version, holders: new Set(), lackers: new Set(), decliners: new Set(), isNews: false }
       this.whereabouts.set(stored, known)
     }
     return known
@@ -307,9 +319,10 @@ export class DhtKeeper implements Part {
   }
 
   private noteLacker(stored: Stored, address: Address): void {
-    const { holders, lackers } = this.whereaboutsOf(stored)
+    const { holders, lackers, decliners } = this.whereaboutsOf(stored)
     lackers.add(address)
     holders.delete(address)
+    decliners.delete(address)
   }
 
   private noteCompare(): void {

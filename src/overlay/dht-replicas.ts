@@ -36,6 +36,11 @@ export class DhtReplicas {
     return this.core.config.replicas
   }
 
+  /** How many hold each record. */
+  get holders(): number {
+    return Math.min(this.count, this.known.length)
+  }
+
   /** Looks who is there. Returns whether those around us are others than before. */
   review(): boolean {
     const { table, config, nowMs } = this.core

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Address } from './address.ts'
 import { type DhtRecord, identityOf, MAX_VALUE_BYTES } from './dht-record.ts'
-import { DhtStore, MAX_RECORDS, MAX_STORED_BYTES, MAX_VALUES_PER_KEY, recordOf } from './dht-store.ts'
+import { DhtStore, MAX_RECORDS, MAX_STORED_BYTES, MAX_VALUES_PER_KEY, recordOf, type Source } from './dht-store.ts'
 import { KEY, keyOf, record, textOf } from './test-records.ts'
 
 const WRITER = keyOf(7)
@@ -155,6 +155,47 @@ describe('a store', () => {
     expect(store.size).toBe(4)
     store.expire(18)
     expect([store.size, store.byteLength, store.keyCount, store.earliestEndMs()]).toEqual([0, 0, 0, undefined])
+  })
+})
+
+describe('who has given half of what a store may hold', () => {
+  const [giver, other] = [keyOf(2), keyOf(4)]
+  const from = (...givers: Address[]): Source => ({ givers, share: 1 / 2 })
+  /** Each under a key of its own. */
+  const fill = (store: DhtStore, count: number, source: Source, ms = 1_000) => {
+    const outcomes = Array.from({ length: count }, (_, number) => {
+      return store.put(record(`${number}`, { key: keyOf(2 * (store.size + 1)), ms }), 0, source).outcome
+    })
+    return outcomes.filter((outcome) => outcome === 'new').length
+  }
+
+  test('may give no more, and others and we ourselves may', () => {
+    const store = new DhtStore({ records: 8, bytes: 100_000, valuesPerKey: 8 })
+    expect(fill(store, 8, from(giver))).toBe(4)
+    expect(store.put(record('x'), 0, from(giver)).outcome).toBe('share-used-up')
+    expect(store.put(record('x'), 0, from(other)).outcome).toBe('new')
+    expect(store.put(record('y'), 0).outcome).toBe('new')
+  })
+
+  test('may give no more under the names of others over its own link', () => {
+    const store = new DhtStore({ records: 8, bytes: 100_000, valuesPerKey: 8 })
+    for (let name = 10; name < 30; name += 2) fill(store, 1, from(keyOf(name), giver))
+    expect(store.size).toBe(4)
+  })
+
+  test('may give more again when something of it is over', () => {
+    const store = new DhtStore({ records: 8, bytes: 100_000, valuesPerKey: 8 })
+    fill(store, 8, from(giver), 100)
+    expect(store.put(record('x'), 50, from(giver)).outcome).toBe('share-used-up')
+    expect(store.put(record('x'), 100, from(giver)).outcome).toBe('new')
+  })
+
+  test('may not make it larger either', () => {
+    const store = new DhtStore({ records: 8, bytes: 1_000, valuesPerKey: 8 })
+    const bound = (length: number, version: number) => record('z'.repeat(length), { writer: WRITER, version })
+    expect(store.put(bound(100, 1), 0, from(giver)).outcome).toBe('new')
+    expect(store.put(bound(400, 2), 0, from(giver)).outcome).toBe('share-used-up')
+    expect(store.put(bound(200, 3), 0, from(giver)).outcome).toBe('new')
   })
 })
 

@@ -7,7 +7,7 @@ import { type DhtRecord, identityOf, tagOf } from './dht-record.ts'
 
 /** Guesses: what a tab can lend to others without anybody noticing. */
 export const MAX_RECORDS = 4_096
-export const MAX_STORED_BYTES = 4_194_304
+export const MAX_STORED_BYTES = 8_388_608
 /** A guess: a key is a meeting place of some dozens, not of thousands. */
 export const MAX_VALUES_PER_KEY = 256
 /** What a record takes beside its value. A guess. */
@@ -18,6 +18,13 @@ const DOUBT_MS = 10_000
 export const MAX_PAGE_RECORDS = 32
 export const MAX_PAGE_BYTES = 32_768
 
+/** Of the records and of the bytes, what one may give: more than one is needed to fill a store. A guess. */
+export const SHARE = 1 / 2
+
+/** Who says to give something, whose word may be false, and over whose link it came; and how much each of them may give. */
+export type Source = { readonly givers: readonly Address[]; readonly share: number }
+const OURS: Source = { givers: [], share: 1 }
+
 export type StoreLimits = { records: number; bytes: number; valuesPerKey: number }
 const LIMITS: StoreLimits = { records: MAX_RECORDS, bytes: MAX_STORED_BYTES, valuesPerKey: MAX_VALUES_PER_KEY }
 
@@ -25,6 +32,8 @@ export type Stored = {
   readonly key: Address
   readonly identity: string
   readonly tag: string
+  /** Of its first lease here. */
+  readonly source: Source
   record: DhtRecord
   /** By our own time. */
   endsAtMs: number
@@ -33,13 +42,17 @@ export type Stored = {
 }
 
 /** `new`: another value or lease than was there; `known`: nothing that was not; the rest say why it was not taken. */
-export type StoreOutcome = 'new' | 'known' | 'older' | 'too-many-values' | 'full'
+export type StoreOutcome = 'new' | 'known' | 'older' | 'too-many-values' | 'full' | 'share-used-up'
+
+type Usage = { records: number; bytes: number }
 
 export class DhtStore {
   private readonly keys = new Map<Address, Map<string, Stored>>()
   private readonly limits: StoreLimits
   private records = 0
   private bytes = 0
+  /** What is here of each that has given us something. */
+  private readonly given = new Map<Address, Usage>()
 
   constructor(limits = LIMITS) {
     this.limits = limits
@@ -79,7 +92,7 @@ export class DhtStore {
    * one and the same lease nobody knows exactly what is left, so the least stays; but nobody's word cuts it by more than
    * ways can make a difference, or any reader could end what it has read by putting it again for a moment.
    */
-  put(record: DhtRecord, nowMs: number): { outcome: StoreOutcome; stored: Stored | undefined } {
+  put(record: DhtRecord, nowMs: number, source = OURS): { outcome: StoreOutcome; stored: Stored | undefined } {
     if (record.leftMs <= 0) return { outcome: 'older', stored: undefined }
     const identity = identityOf(record)
     const endsAtMs = nowMs + record.leftMs
@@ -90,13 +103,20 @@ export class DhtStore {
       return { outcome, stored: known }
     }
     if (known) this.remove(known)
-    const refusal = this.refusalFor(record, nowMs)
+    const refusal = this.refusalFor(record, nowMs, source)
     if (refusal) return { outcome: refusal, stored: undefined }
-    const stored: Stored = { key: record.key, identity, tag: tagOf(identity), record, endsAtMs, saidEndMs: endsAtMs }
+    const stored: Stored = {
+      key: record.key,
+      identity,
+      tag: tagOf(identity),
+      source,
+      record,
+      endsAtMs,
+      saidEndMs: endsAtMs,
+    }
     const place = this.keys.get(record.key) ?? new Map<string, Stored>()
     this.keys.set(record.key, place.set(identity, stored))
-    this.records++
-    this.bytes += sizeOf(record)
+    this.account(source, 1, sizeOf(record))
     return { outcome: 'new', stored }
   }
 
@@ -111,8 +131,7 @@ export class DhtStore {
     if (values?.get(stored.identity) !== stored) return
     values.delete(stored.identity)
     if (values.size === 0) this.keys.delete(stored.key)
-    this.records--
-    this.bytes -= sizeOf(stored.record)
+    this.account(stored.source, -1, -sizeOf(stored.record))
   }
 
   expire(nowMs: number): void {
@@ -129,28 +148,49 @@ export class DhtStore {
     const isLater = record.bound ? record.version > before.version : endsAtMs > known.endsAtMs
     if (!isLater) return 'older'
     const grown = sizeOf(record) - sizeOf(before)
-    if (grown > 0 && !this.hasRoom(0, grown, nowMs)) return 'full'
-    this.bytes += grown
+    const refusal = grown > 0 ? this.roomRefusal(0, grown, nowMs, known.source) : undefined
+    if (refusal) return refusal
+    this.account(known.source, 0, grown)
     known.record = record
     known.endsAtMs = endsAtMs
     known.saidEndMs = endsAtMs
     return 'new'
   }
 
-  private refusalFor(record: DhtRecord, nowMs: number): 'too-many-values' | 'full' | undefined {
+  private refusalFor(record: DhtRecord, nowMs: number, source: Source): StoreOutcome | undefined {
     if ((this.keys.get(record.key)?.size ?? 0) >= this.limits.valuesPerKey) {
       // Those whose lease has ended may be here still, and take nobody's place.
       for (const stored of this.keys.get(record.key)?.values() ?? []) if (stored.endsAtMs <= nowMs) this.remove(stored)
       if ((this.keys.get(record.key)?.size ?? 0) >= this.limits.valuesPerKey) return 'too-many-values'
     }
-    return this.hasRoom(1, sizeOf(record), nowMs) ? undefined : 'full'
+    return this.roomRefusal(1, sizeOf(record), nowMs, source)
   }
 
-  private hasRoom(records: number, bytes: number, nowMs: number): boolean {
-    const fits = () => this.records + records <= this.limits.records && this.bytes + bytes <= this.limits.bytes
-    if (fits()) return true
+  private roomRefusal(records: number, bytes: number, nowMs: number, { givers, share }: Source) {
+    const refusal = () => {
+      const { limits } = this
+      if (this.records + records > limits.records || this.bytes + bytes > limits.bytes) return 'full'
+      const isUsedUp = givers.some((giver) => {
+        const given = this.given.get(giver) ?? { records: 0, bytes: 0 }
+        return given.records + records > limits.records * share || given.bytes + bytes > limits.bytes * share
+      })
+      return isUsedUp ? 'share-used-up' : undefined
+    }
+    if (!refusal()) return undefined
     this.expire(nowMs)
-    return fits()
+    return refusal()
+  }
+
+  private account({ givers }: Source, records: number, bytes: number): void {
+    this.records += records
+    this.bytes += bytes
+    for (const giver of givers) {
+      const given = this.given.get(giver) ?? { records: 0, bytes: 0 }
+      given.records += records
+      given.bytes += bytes
+      if (given.records > 0) this.given.set(giver, given)
+      else this.given.delete(giver)
+    }
   }
 }
 

@@ -21,7 +21,16 @@ import { MAX_PAGE_RECORDS } from './dht-store.ts'
 export const DHT_KINDS = ['put', 'get', 'done', 'values', 'copy', 'compare', 'wants'] as const
 export type DhtKind = (typeof DHT_KINDS)[number]
 /** `taken`: another's value is there; the others say what the node that is nearest to the key lacks, or minds. */
-export const DHT_OUTCOMES = ['stored', 'taken', 'full', 'too-many-values', 'older', 'not-proved'] as const
+export const DHT_OUTCOMES = [
+  'stored',
+  'taken',
+  'full',
+  'too-many-values',
+  'older',
+  'not-proved',
+  'share-used-up',
+  'elsewhere',
+] as const
 export type DhtOutcome = (typeof DHT_OUTCOMES)[number]
 
 /** What is compared at once: as much as a packet of moderate size holds. A guess. */

@@ -306,6 +306,14 @@ describe('what is bound to a writer', () => {
     expect(ring.sent.find(({ to }) => to === OTHER)?.message).toEqual({ kind: 'done', id: 5, outcome: 'not-proved' })
   })
 
+  test('whose proof nobody looks at is not kept, and keeps no place for ever', () => {
+    const ring = new TestDhts(1, { proves: () => undefined })
+    const outcome = ring.put(ring.nodes[0] as TestDht, record('a', { writer: WRITER }))
+    expect(outcome()).toBeUndefined()
+    ring.pass(60_000)
+    expect(outcome()).toBe('not-proved')
+  })
+
   test('is replaced by a later version, and an older one is refused', () => {
     const ring = new TestDhts(8)
     expect(put(ring, 'b', { writer: WRITER, version: 2 })).toBe('stored')
@@ -346,6 +354,31 @@ describe('a node', () => {
     }
     expect(outcome).toBe('full')
     expect(only.dht.store.size).toBe(4_096)
+  })
+
+  test('takes no more than a share from one that puts, and says so', () => {
+    const ring = new TestDhts(2)
+    const [a, b] = ring.nodes as [TestDht, TestDht]
+    const keys = randomAddresses(2_000, seededRandom(1)).filter((key) => ring.rootOf(key) === a)
+    const outcomes = new Set<unknown>()
+    for (let number = 0; number < 2_500; number++) {
+      outcomes.add(ring.put(b, record(`${number}`, { key: keys[number % keys.length] as typeof KEY }))())
+    }
+    expect(outcomes).toEqual(new Set(['stored', 'share-used-up']))
+    // As it is two who hold each record, half of a half.
+    expect(a.dht.store.size).toBe(1_024)
+  })
+
+  test('does not take what is put at it for a key that lies elsewhere, nor copies of that', () => {
+    const ring = new TestDhts(12)
+    const [far, from] = ring.nearestTo(KEY).slice(-2) as [TestDht, TestDht]
+    const put = { kind: 'put', id: 1, create: false, record: record('a') } as const
+    ring.inject(from.address, far, encodeDhtMessage(put))
+    const mine = record('b', { key: far.address })
+    ring.inject(from.address, far, encodeDhtMessage({ kind: 'copy', id: 2, records: [record('a'), mine] }))
+    expect([...far.dht.store.all()].map(({ key }) => key)).toEqual([far.address])
+    expect(far.counts.get('dht: elsewhere')).toBe(2)
+    expect(ring.sent.map(({ message }) => message)).toContainEqual({ kind: 'done', id: 2, outcome: 'elsewhere' })
   })
 
   test('counts what it cannot read, and answers nothing', () => {

@@ -11,8 +11,10 @@
  */
 import type { Address } from './address.ts'
 import { DhtKeeper, firstPage, travelling } from './dht-keeper.ts'
+import { DhtProofs } from './dht-proofs.ts'
 import { type DhtRecord, WAY_MS } from './dht-record.ts'
-import { DhtStore, recordOf, type Stored } from './dht-store.ts'
+import { HELD_BEYOND } from './dht-replicas.ts'
+import { DhtStore, recordOf, SHARE, type Source, type StoreOutcome } from './dht-store.ts'
 import { type DhtMessage, type DhtOutcome, type DhtReply, decodeDhtMessage, encodeDhtMessage } from './dht-wire.ts'
 import type { Ticket } from './effects.ts'
 import type { NodeCore } from './node-core.ts'
@@ -30,8 +32,10 @@ const WAIT_MS = 20_000
 const MAX_ASKING = 96
 /** Of others', about which we consult; further ones are answered by what is here. A guess: each is some requests. */
 const MAX_CONSULTING = 32
-/** Of others', whose proofs are being looked at, or who wait for those consulted. A guess. */
+/** Of others' puts, that wait for proofs, for those consulted or for copies. A guess. */
 const MAX_UNDER_WAY = 256
+/** Of those, what came over one link: more than one is needed to keep others waiting. A guess. */
+const MAX_UNDER_WAY_BY_ONE = MAX_UNDER_WAY / 2
 const RESENDS = 3 // As for finds: who is the root may just have died.
 
 export type DhtFailure = Exclude<DhtOutcome, 'stored'> | 'unreachable'
@@ -42,26 +46,27 @@ export class Dht implements Part {
   readonly store = new DhtStore()
   readonly requests: Requests<DhtReply>
   readonly keeper: DhtKeeper
+  readonly proofs: DhtProofs
   private readonly core: NodeCore
   private waiting: Waiting[] = []
   private isConnected = false
   private asking = 0
   private consulting = 0
-  private checks = 0
-  private readonly checking = new Map<number, (proved: readonly boolean[]) => void>()
-  /** Whose puts have not been answered. */
-  private readonly answering = new Set<string>()
+  /** Puts that have not been answered, and over whose link they came. */
+  private readonly answering = new Map<string, Address>()
 
   constructor(core: NodeCore, shuns: (address: Address) => boolean) {
     this.core = core
     this.requests = new Requests<DhtReply>(core.config.profile.request, (reason) => core.count(reason))
     this.keeper = new DhtKeeper(core, this.store, this.requests, shuns)
+    this.proofs = new DhtProofs(core)
   }
 
   get deadlineMs(): number | undefined {
     let atMs = Math.min(
       this.requests.deadlineMs ?? Number.POSITIVE_INFINITY,
       this.keeper.deadlineMs ?? Number.POSITIVE_INFINITY,
+      this.proofs.deadlineMs ?? Number.POSITIVE_INFINITY,
     )
     for (const { untilMs } of this.waiting) atMs = Math.min(atMs, untilMs)
     return atMs === Number.POSITIVE_INFINITY ? undefined : atMs
@@ -77,6 +82,7 @@ export class Dht implements Part {
   wake(nowMs: number): void {
     this.requests.wake(nowMs)
     this.keeper.wake()
+    this.proofs.wake(nowMs)
     const late = this.waiting.filter(({ untilMs }) => untilMs <= nowMs)
     this.waiting = this.waiting.filter(({ untilMs }) => untilMs > nowMs)
     for (const { fail } of late) fail()
@@ -89,7 +95,7 @@ export class Dht implements Part {
     const settleBy = (outcome: DhtOutcome) => settle(outcome === 'stored' ? undefined : outcome)
     const start = () => {
       if (this.isRootOf(record.key)) {
-        this.take({ ...record, leftMs: endsAtMs - core.nowMs }, create, settleBy)
+        this.take({ ...record, leftMs: endsAtMs - core.nowMs }, create, undefined, settleBy)
         return
       }
       let sentAtMs = core.nowMs
@@ -131,14 +137,8 @@ export class Dht implements Part {
     this.whenReady({ start, fail: () => found(undefined) })
   }
 
-  /** The proofs of what was to be checked hold, or do not. */
-  checked(check: number, proved: readonly boolean[]): void {
-    const then = this.checking.get(check)
-    this.checking.delete(check)
-    then?.(proved)
-  }
-
-  receive(from: Address, payload: Uint8Array): void {
+  /** `by`: over whose link it came, which may be another's than who says to have sent it. */
+  receive(from: Address, payload: Uint8Array, by: Address): void {
     const message = decodeDhtMessage(payload)
     if (!message) {
       this.core.count('dht: unreadable')
@@ -146,20 +146,13 @@ export class Dht implements Part {
     }
     switch (message.kind) {
       case 'put':
-        this.onPut(from, message)
+        this.onPut(from, message, by)
         break
       case 'get':
         this.onGet(from, message)
         break
       case 'copy':
-        this.prove(message.records, (proved) => {
-          let outcome: DhtOutcome = proved.length === message.records.length ? 'stored' : 'not-proved'
-          for (const record of proved) {
-            const { outcome: refusal } = this.keep(record, from)
-            if (refusal === 'full' || refusal === 'too-many-values') outcome = refusal
-          }
-          this.reply(from, { kind: 'done', id: message.id, outcome })
-        })
+        this.onCopy(from, message, by)
         break
       case 'compare':
         this.reply(from, { kind: 'wants', id: message.id, indices: this.keeper.lacking(message.held) })
@@ -199,7 +192,18 @@ export class Dht implements Part {
     }
   }
 
-  private onPut(from: Address, { id, record, create }: Extract<DhtMessage, { kind: 'put' }>): void {
+  /** What lies elsewhere is not for us to hold. Some more than need be may give it to us: they see others than we do. */
+  private isOurs(key: Address): boolean {
+    const isOurs = this.keeper.replicas.of(key, HELD_BEYOND).includes(this.core.config.address)
+    if (!isOurs) this.core.count('dht: elsewhere')
+    return isOurs
+  }
+
+  private onPut(from: Address, message: Extract<DhtMessage, { kind: 'put' }>, by: Address): void {
+    const { id, record, create } = message
+    this.keeper.replicas.review()
+    // Who asks the ring reaches the nearest.
+    if (!this.isOurs(record.key)) return
     const name = `${from}/${id}`
     const earlier = this.requests.earlierAnswer(from, id, this.core.nowMs)
     // What was asked twice was slow: the later of the two has a better idea of what is left of the lease.
@@ -209,12 +213,13 @@ export class Dht implements Part {
       return
     }
     if (this.answering.has(name)) return
-    if (this.answering.size >= MAX_UNDER_WAY) {
+    const ofOne = [...this.answering.values()].filter((each) => each === by).length
+    if (this.answering.size >= MAX_UNDER_WAY || ofOne >= MAX_UNDER_WAY_BY_ONE) {
       this.core.count('dht: too much under way')
       return
     }
-    this.answering.add(name)
-    this.take(record, create, (outcome) => {
+    this.answering.set(name, by)
+    this.take(record, create, this.sourceOfPut(from, by), (outcome) => {
       this.answering.delete(name)
       const payload = encodeDhtMessage({ kind: 'done', id, outcome })
       this.requests.remember(from, id, payload, this.core.nowMs)
@@ -223,7 +228,7 @@ export class Dht implements Part {
   }
 
   private correct(record: DhtRecord): void {
-    this.prove([record], ([proved]) => {
+    this.proofs.prove([record], ([proved]) => {
       if (proved && this.store.has(proved, this.core.nowMs)) this.store.put(proved, this.core.nowMs)
     })
   }
@@ -234,9 +239,28 @@ export class Dht implements Part {
     else this.consult(key, after, answer)
   }
 
+  private onCopy(from: Address, { id, records }: Extract<DhtMessage, { kind: 'copy' }>, by: Address): void {
+    this.keeper.replicas.review()
+    const ours = records.filter(({ key }) => this.isOurs(key))
+    this.proofs.prove(ours, (proved) => {
+      let outcome: DhtOutcome = ours.length === records.length ? 'stored' : 'elsewhere'
+      if (proved.length < ours.length) outcome = 'not-proved'
+      for (const record of proved) {
+        const kept = this.keep(record, from, by)
+        if (isRefusal(kept)) outcome = kept
+      }
+      this.reply(from, { kind: 'done', id, outcome })
+    })
+  }
+
   /** A put for which we are the root. */
-  private take(record: DhtRecord, create: boolean, done: (outcome: DhtOutcome) => void): void {
-    this.prove([record], ([proved]) => {
+  private take(
+    record: DhtRecord,
+    create: boolean,
+    source: Source | undefined,
+    done: (outcome: DhtOutcome) => void,
+  ): void {
+    this.proofs.prove([record], ([proved]) => {
       if (!proved) {
         done('not-proved')
         return
@@ -246,7 +270,8 @@ export class Dht implements Part {
           done('taken')
           return
         }
-        const { outcome, stored } = this.store.put(proved, this.core.nowMs)
+        const { outcome, stored } = this.store.put(proved, this.core.nowMs, source)
+        if (isRefusal(outcome)) this.core.count(`dht: ${outcome}`)
         if (outcome === 'new' && stored) this.keeper.spread(stored, () => done('stored'))
         // A free value that is there for longer is there.
         else done(outcome === 'known' || (outcome === 'older' && !record.bound) ? 'stored' : (outcome as DhtOutcome))
@@ -254,6 +279,11 @@ export class Dht implements Part {
       if (create) this.consult(proved.key, '', take)
       else take()
     })
+  }
+
+  /** All replicas take from a root what was put there: were it as much as a root may give, their stores would soon be full. */
+  private sourceOfPut(from: Address, by: Address): Source {
+    return { givers: giversOf(from, by), share: SHARE / this.keeper.replicas.holders }
   }
 
   private hasOther(record: DhtRecord): boolean {
@@ -294,8 +324,8 @@ export class Dht implements Part {
           if (reply?.kind === 'values' && reply.more) hasMore = true
           const sinceMs = core.nowMs - askedAtMs
           const under = records.filter((record) => record.key === key).map((record) => sinceAsked(record, sinceMs))
-          this.prove(under, (proved) => {
-            for (const record of proved) if (!this.store.has(record, core.nowMs)) this.keep(record, address)
+          this.proofs.prove(under, (proved) => {
+            for (const record of proved) if (!this.store.has(record, core.nowMs)) this.keep(record, address, address)
             if (--waiting > 0) return
             this.consulting--
             then(hasMore)
@@ -307,12 +337,11 @@ export class Dht implements Part {
   }
 
   /** What another holds. */
-  private keep(record: DhtRecord, from: Address): { outcome: string; stored: Stored | undefined } {
-    const result = this.store.put(record, this.core.nowMs)
-    const { outcome, stored } = result
+  private keep(record: DhtRecord, from: Address, by: Address): StoreOutcome {
+    const { outcome, stored } = this.store.put(record, this.core.nowMs, { givers: giversOf(from, by), share: SHARE })
     if (stored) this.keeper.given(stored, record.version, from)
-    if (outcome === 'full' || outcome === 'too-many-values') this.core.count(`dht: ${outcome}`)
-    return result
+    if (isRefusal(outcome)) this.core.count(`dht: ${outcome}`)
+    return outcome
   }
 
   private pageOf(key: Address, after: string, more: boolean, withoutWithdrawn: boolean) {
@@ -321,27 +350,6 @@ export class Dht implements Part {
     const page = firstPage(all)
     const records = page.flatMap((stored) => travelling(recordOf(stored, nowMs)))
     return { records, more: more || page.length < all.length }
-  }
-
-  /** Goes on with those whose proof holds: at once where none has one. */
-  private prove(records: readonly DhtRecord[], then: (proved: DhtRecord[]) => void): void {
-    const isNeeded = this.core.config.provesRecords && records.some(({ bound }) => bound)
-    if (!isNeeded) {
-      then([...records])
-      return
-    }
-    if (this.checking.size >= MAX_UNDER_WAY) {
-      this.core.count('dht: too much under way')
-      then([])
-      return
-    }
-    const check = ++this.checks
-    this.checking.set(check, (proved) => {
-      const good = records.filter((_, index) => proved[index])
-      for (let bad = good.length; bad < records.length; bad++) this.core.count('dht: not proved')
-      then(good)
-    })
-    this.core.emit({ type: 'dht-check', check, records: [...records] })
   }
 
   private ask(key: Address, messages: (id: number) => DhtMessage[], done: (reply: DhtReply | undefined) => void): void {
@@ -376,6 +384,14 @@ export class Dht implements Part {
  */
 function sinceAsked(record: DhtRecord, sinceMs: number): DhtRecord {
   return { ...record, leftMs: record.leftMs + WAY_MS - sinceMs }
+}
+
+function giversOf(from: Address, by: Address): Address[] {
+  return from === by ? [from] : [from, by]
+}
+
+function isRefusal(outcome: StoreOutcome): outcome is 'full' | 'too-many-values' | 'share-used-up' {
+  return outcome === 'full' || outcome === 'too-many-values' || outcome === 'share-used-up'
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

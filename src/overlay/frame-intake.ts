@@ -13,7 +13,7 @@ import type { LinkKeeper } from './link-keeper.ts'
 import type { Linker } from './linker.ts'
 import type { MessageStreams } from './message-streams.ts'
 import type { NodeCore } from './node-core.ts'
-import type { PacketSwitch } from './packet-switch.ts'
+import type { Bringer, PacketSwitch } from './packet-switch.ts'
 import type { Requests } from './requests.ts'
 import type { SealedPackets } from './sealed-packets.ts'
 import type { Signals } from './signals.ts'
@@ -100,8 +100,7 @@ export class FrameIntake {
     return frame.type === 'ping' || frame.type === 'pong' ? 'passing' : 'other'
   }
 
-  /** `isOwn`: it comes over the link of the node that it names as its source. */
-  onPacket(received: Packet, isOwn: boolean): void {
+  onPacket(received: Packet, { from, isOwn }: Bringer): void {
     const packet = this.parts.sealed.opened(received, isOwn)
     if (!packet) return
     const { source, payload } = packet
@@ -134,7 +133,7 @@ export class FrameIntake {
         return
       }
       case 'dht':
-        this.parts.dht.receive(source, payload)
+        this.parts.dht.receive(source, payload, from.address)
         return
       case 'signal':
         this.parts.signals.received(source, payload, isOwn)

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Address, apart, fractionOf, nodeAddress } from './address.ts'
+import type { Connection } from './connection.ts'
 import { ConnectionTable } from './connection-table.ts'
 import type { Effect } from './effects.ts'
 import { GREETERS, Greeters, hasGreetersPlace } from './greeters.ts'
@@ -103,6 +104,19 @@ describe('a node', () => {
 
   test('of a crowd is quiet where others live nearer to the places', () => {
     expect(setup(200).become(true)).toEqual(['quiet'])
+  })
+
+  test('that takes a crowd for less believes those it is linked to, if most of them say so', () => {
+    const become = (howMany: number) => {
+      const it = setup(15)
+      for (const address of it.core.table.structured().slice(0, howMany)) {
+        const connection = it.core.table.get(address) as Connection
+        connection.status = { ...connection.status, size: 40 }
+      }
+      return it.become(true)
+    }
+    expect(become(8)).toEqual(['greeter'])
+    expect(become(7)).toEqual(['shown'])
   })
 
   test('that was quiet and has lost its ring asks like a newcomer before it shows itself', () => {

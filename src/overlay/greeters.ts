@@ -131,11 +131,18 @@ export class Greeters implements Part {
     return true
   }
 
+  /** One estimate may be half of what is true, and stay so while nobody moves; most of them are not. */
+  private isAbove(size: number): boolean {
+    const { table, config } = this.core
+    if (table.estimateSize(config.perSide) > size) return true
+    const others = table.structured().map((address) => table.get(address)?.status.size ?? 0)
+    return 2 * others.filter((each) => each > size).length > others.length
+  }
+
   private wish(connected: boolean): Visibility {
     if (!connected) return this.visibility === 'quiet' ? 'newcomer' : 'seeking'
-    const { table, config } = this.core
-    const size = table.estimateSize(config.perSide)
-    this.crowd = size > CROWD || (this.crowd && size >= NO_CROWD)
+    const { config } = this.core
+    this.crowd = this.crowd ? this.isAbove(NO_CROWD - 1) : this.isAbove(CROWD)
     if (!this.crowd) return 'shown'
     const [left, right] = this.nextToUs()
     return left && right && hasGreetersPlace(config.address, left, right) ? 'greeter' : 'quiet'

@@ -110,7 +110,7 @@ export class NodeParts {
       isBest: (connection) => this.upgrader.isHopeless(connection),
     })
     this.packets = new PacketSwitch(core, this.fairShare, {
-      delivered: (packet, isOwn) => this.intake.onPacket(packet, isOwn),
+      delivered: (packet, bringer) => this.intake.onPacket(packet, bringer),
       used: (connection) => this.keepalive.used(connection),
     })
     this.requests = new Requests(core.config.profile.request, (reason) => core.count(reason))

@@ -187,7 +187,7 @@ export class Node implements NodeCore {
         this.parts.dht.get(input.ticket, input.key, input.after)
         break
       case 'dht-checked':
-        this.parts.dht.checked(input.check, input.proved)
+        this.parts.dht.proofs.checked(input.check, input.proved)
         break
       case 'signal':
         this.parts.signals.send(input.to, input.data, input.attempt)

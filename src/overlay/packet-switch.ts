@@ -11,15 +11,14 @@ import { route } from './routing.ts'
 import { isUserData } from './user-data.ts'
 import { decodeFrame, encodeFrame, HOPS_OFFSET, type Outbound, type Packet } from './wire.ts'
 
-/** Whom a packet has come from: the link, and whether it must be the far end's own. */
-type Bringer = { from: Connection; isOwn: boolean }
+/** Whom a packet has come from: the link, and whether its far end is the node that the packet names as its source. */
+export type Bringer = { from: Connection; isOwn: boolean }
 
 /** A node that is not in the ring yet hands its packets to somebody who is: one wrapping, never two. */
 const MAX_WRAPPING = 1
 
 export interface PacketSwitchEvents {
-  /** `isOwn`: it comes over the link of the node that it names as its source. */
-  delivered(packet: Packet, isOwn: boolean): void
+  delivered(packet: Packet, bringer: Bringer): void
   /** A packet leaves over this link. */
   used(connection: Connection): void
 }
@@ -75,7 +74,7 @@ export class PacketSwitch {
     }
     if (!deliver) return
     if (packet.body === 'forward') this.forward(packet, bringer, wrapping)
-    else if (this.admits(packet, bringer)) this.events.delivered(packet, isOwn)
+    else if (this.admits(packet, bringer)) this.events.delivered(packet, bringer)
   }
 
   /** Whether there is room for what it asks of us ourselves. Data are paced by their streams. */

@@ -28,8 +28,8 @@ type Page = { records: DhtRecord[] | undefined; more: boolean }
 
 export type TestDhtsOptions = {
   replicas?: number
-  /** Whether a record is from whom it is bound to; undefined: nobody asks. */
-  proves?: (record: DhtRecord) => boolean
+  /** Whether a record is from whom it is bound to, which may never be said; without this nobody asks. */
+  proves?: (record: DhtRecord) => boolean | undefined
 }
 
 /** How often all may be woken in a row: more would be one that never meets its deadline. */
@@ -183,7 +183,7 @@ export class TestDhts {
 
   /** As if it had come from there. */
   inject(from: Address, to: TestDht, payload: Uint8Array): void {
-    to.dht.receive(from, payload)
+    to.dht.receive(from, payload, from)
     this.deliver()
   }
 
@@ -210,7 +210,7 @@ export class TestDhts {
     for (let sent = this.queue.shift(); sent; sent = this.queue.shift()) {
       const { from, to, payload } = sent
       const node = this.nodes.find(({ address, gone }) => address === to && !gone)
-      node?.dht.receive(from, payload)
+      node?.dht.receive(from, payload, from)
     }
   }
 
@@ -218,10 +218,8 @@ export class TestDhts {
     if (effect.type === 'dht-settled') this.puts.set(effect.ticket, effect.failure ?? 'stored')
     else if (effect.type === 'dht-found') this.pages.set(effect.ticket, { records: effect.records, more: effect.more })
     else if (effect.type === 'dht-check') {
-      node.dht.checked(
-        effect.check,
-        effect.records.map((record) => !record.bound || this.options.proves?.(record) === true),
-      )
+      const proved = effect.records.map((record) => !record.bound || this.options.proves?.(record))
+      if (!proved.includes(undefined)) node.dht.proofs.checked(effect.check, proved as boolean[])
     }
   }
 }

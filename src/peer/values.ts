@@ -208,10 +208,13 @@ function errorOf(failure: DhtFailure, key: string): OvertureError {
       return OvertureError.valueTaken(key)
     case 'full':
       return OvertureError.dhtFull('the nodes nearest to this key have no room')
+    case 'share-used-up':
+      return OvertureError.dhtFull('you hold as much there as one may')
     case 'too-many-values':
       return OvertureError.dhtFull('there are too many values under this key')
     case 'older':
       return OvertureError.dhtFull('a later value of this writer is there: its clock may be wrong')
+    case 'elsewhere':
     case 'not-proved':
     case 'unreachable':
       return OvertureError.valuesUnreachable(key)

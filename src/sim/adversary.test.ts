@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Address } from '../overlay/address.ts'
+import { MAX_RECORDS } from '../overlay/dht-store.ts'
 import { hasRole, NEAR, NO_ROLES } from '../overlay/role.ts'
 import { encodeFrame } from '../overlay/wire.ts'
 import { Adversary, counted, FLOODS, type Flood, gapAmong, talk } from './adversary.ts'
@@ -18,6 +19,7 @@ const COUNTED: Record<Flood, string> = {
   pings: 'flood: probe',
   signals: 'flood: signal',
   'tunnel frames': 'flood: tunnel',
+  puts: 'flood: dht',
 }
 
 type Siege = { world: World; good: Inhabitant[]; adversary: Adversary; victim: Inhabitant }
@@ -61,7 +63,8 @@ describe('one who floods', () => {
       const { sent, arrived } = talk(world, good, 8_000)
       expect({ seed, gap: gapAmong(good), arrived }).toEqual({ seed, gap: undefined, arrived: sent })
       expect(counted(good, COUNTED[what])).toBeGreaterThan(1_000)
-      for (const { node } of good) expect(largestTable(node).size).toBeLessThanOrEqual(LARGEST_TABLE)
+      const limit = what === 'puts' ? MAX_RECORDS : LARGEST_TABLE
+      for (const { node } of good) expect(largestTable(node).size).toBeLessThanOrEqual(limit)
     }
   })
 
@@ -79,6 +82,28 @@ describe('one who floods', () => {
       expect({ seed, linked: linked() }).toEqual({ seed, linked: 0 })
       expect(counted(good, 'link: with one who flooded us')).toBeGreaterThan(0)
       expect({ seed, gap: gapAmong(good) }).toEqual({ seed, gap: undefined })
+    }
+  })
+
+  test('with puts fills no store, and what others put is kept and found', { timeout: 60_000 }, async () => {
+    for (const seed of seeds(1)) {
+      const { world, good, adversary, victim } = siege(seed, 14)
+      adversary.flood('puts', 2_000, 8_000)
+      world.run(8_000)
+      expect(counted(good, 'dht: share-used-up')).toBeGreaterThan(1_000)
+      for (const { node } of good) expect(node.dht.store.size).toBeLessThanOrEqual(MAX_RECORDS / 2)
+
+      // Beside the one that is flooded, where the flood has gone.
+      const key = adversary.beside(victim.address)
+      const value = Uint8Array.of(7)
+      const record = { key, value, bound: undefined, version: 1, withdrawn: false, leftMs: LIMIT_MS }
+      const [writer, reader] = good.filter((each) => each !== victim) as [Inhabitant, Inhabitant]
+      const put = writer.driver.put(record)
+      world.run(5_000)
+      expect({ seed, failure: await put }).toEqual({ seed, failure: undefined })
+      const got = reader.driver.get(key)
+      world.run(5_000)
+      expect((await got)?.records.map((each) => each.value)).toContainEqual(value)
     }
   })
 

@@ -5,6 +5,8 @@
 import type { Address } from '../overlay/address.ts'
 import { nodeAddress } from '../overlay/address.ts'
 import type { Connection } from '../overlay/connection.ts'
+import { MAX_LEASE_MS } from '../overlay/dht-record.ts'
+import { encodeDhtMessage } from '../overlay/dht-wire.ts'
 import type { Input } from '../overlay/effects.ts'
 import { endpointOf } from '../overlay/endpoint.ts'
 import { ALL_ROLES, NO_ROLES, type RoleBits } from '../overlay/role.ts'
@@ -23,7 +25,15 @@ import type { Inhabitant, World } from './world.ts'
 /** How often it sends what it sends at once: the finer, the more events. */
 const TICK_MS = 20
 
-export type Flood = 'packets' | 'wrapped packets' | 'requests' | 'statuses' | 'pings' | 'signals' | 'tunnel frames'
+export type Flood =
+  | 'packets'
+  | 'wrapped packets'
+  | 'requests'
+  | 'statuses'
+  | 'pings'
+  | 'signals'
+  | 'tunnel frames'
+  | 'puts'
 export const FLOODS: readonly Flood[] = [
   'packets',
   'wrapped packets',
@@ -32,6 +42,7 @@ export const FLOODS: readonly Flood[] = [
   'pings',
   'signals',
   'tunnel frames',
+  'puts',
 ]
 
 export class Adversary {
@@ -127,6 +138,15 @@ export class Adversary {
       case 'statuses': {
         const neighbours = Array.from({ length: 8 }, () => this.beside(link.address))
         return { type: 'status', status: { roles: ALL_ROLES as RoleBits, hidden: false, size: 1_000, neighbours } }
+      }
+      case 'puts': {
+        // One that it holds itself, another each time, for as long as may be.
+        const id = Math.floor(2 ** 32 * this.world.random())
+        const key = this.beside(link.address)
+        const value = Uint8Array.from({ length: 8 }, () => Math.floor(256 * this.world.random()))
+        const record = { key, value, bound: undefined, version: 1, withdrawn: false, leftMs: MAX_LEASE_MS }
+        const payload = encodeDhtMessage({ kind: 'put', id, create: false, record })
+        return this.packet({ body: 'dht', destination: link.address, payload })
       }
       case 'tunnel frames':
         return this.tunnelFrame(this.anybody(link), this.address)

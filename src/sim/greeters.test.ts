@@ -10,7 +10,7 @@ const FEW = 32
 const ENOUGH = 12
 
 function crowd(seed: number, count: number): World {
-  const world = new World({ seed, latencyMs: 50, behaviour: { greeters: true } })
+  const world = new World({ seed, latencyMs: 50, behaviour: { greeters: true }, traced: () => false })
   world.startTogether(count)
   world.runUntil(() => world.isOneRing, LIMIT_MS)
   world.run(ELECTION_MS)
