@@ -131,7 +131,7 @@ describe('a ring', () => {
     const outsider = await joined({ namespace: 'secret/1', secret: 'guess' })
     const newcomer = await joined({ namespace: 'secret/1', secret: 'sesame' })
     await vi.waitFor(() => expect(newcomer.peers.size).toBe(2))
-    expect(insiders[0]?.peers.size).toBe(2)
+    await vi.waitFor(() => expect(insiders[0]?.peers.size).toBe(2))
     expect(outsider.peers.size).toBe(0)
     expect(outsider.state).toBe('alone')
   })

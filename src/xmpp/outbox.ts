@@ -8,6 +8,8 @@ export const MAX_STANZA_BYTES = 200_000 // Prosody ends the stream at 262 144 (m
 
 const FRAMING_BYTES = ' xmlns="jabber:client"'.length // RFC 7395 §3.3.3; not part of what we are given.
 const ANSWER_BYTES = 256 // A guess: the IQ around an answer, with the JID of who has asked.
+/** An answer to any of them will do. */
+const MAX_ASKED_SINCE = 64
 const CONGESTION_POLL_MS = 100 // Browsers have no event for a drained WebSocket.
 
 export type Outgoing = {
@@ -30,8 +32,9 @@ export class Outbox {
   private cancelPump: (() => void) | undefined
   private announcedBytes = MAX_STANZA_BYTES
   private isCautious = false
-  /** The largest that has gone out since anything has come in. */
-  private unheardBytes = 0
+  /** Whether one has gone out that the service need not take, and what was asked with it and after it. */
+  private isLargeOut = false
+  private readonly askedSince = new Set<string>()
 
   constructor(clock: Clock, sink: () => Sink | undefined) {
     this.clock = clock
@@ -52,15 +55,20 @@ export class Outbox {
   /** The service has ended a stream for what was sent on it: from now on nothing goes out that it need not take. */
   beCautious(): void {
     this.isCautious = true
+    this.isLargeOut = false
+    this.askedSince.clear()
   }
 
-  heard(): void {
-    this.unheardBytes = 0
+  /** It handles stanzas in order: who is answered something asked later has had all before it taken. */
+  answered(id: string): void {
+    if (!this.askedSince.delete(id)) return
+    this.isLargeOut = false
+    this.askedSince.clear()
   }
 
-  /** Whether the service has said nothing more since it was sent a stanza that it need not take. */
+  /** Whether the service was sent a stanza that it need not take, and nothing says that it has. */
   get isSuspect(): boolean {
-    return this.unheardBytes > GUARANTEED_STANZA_BYTES
+    return this.isLargeOut
   }
 
   /** Sends or queues; returns why it does neither. */
@@ -90,7 +98,7 @@ export class Outbox {
       for (const { stanza, bytes, wanted, refused } of this.pacer.take(this.clock.now())) {
         if (bytes > this.maxStanzaBytes) refused(this.refusal(bytes))
         else if (wanted()) {
-          this.unheardBytes = Math.max(this.unheardBytes, bytes)
+          this.noteSent(stanza, bytes)
           sink.send(stanza)
         }
       }
@@ -105,6 +113,12 @@ export class Outbox {
     this.cancelPump?.()
     this.cancelPump = undefined
     this.pacer.clear()
+  }
+
+  private noteSent({ attrs: { type, id } }: Element, bytes: number): void {
+    if (bytes > GUARANTEED_STANZA_BYTES) this.isLargeOut = true
+    const isQuestion = type === 'get' || type === 'set'
+    if (this.isLargeOut && isQuestion && this.askedSince.size < MAX_ASKED_SINCE) this.askedSince.add(id)
   }
 
   private refusal(bytes: number): StanzaError {

@@ -242,10 +242,7 @@ export class XmppSession implements Stanzas {
         this.outbox.limit(maxStanzaBytes)
         this.keepalive.limit(idleMs)
       },
-      heard: () => {
-        this.keepalive.heard()
-        this.outbox.heard()
-      },
+      heard: () => this.keepalive.heard(),
       said: () => this.keepalive.said(),
       stanza: (stanza) => this.handleStanza(stanza),
       cut: () => this.drop('stanza-too-much'),
@@ -369,6 +366,7 @@ export class XmppSession implements Stanzas {
     if (stanza.is('presence')) this.listeners.presence.tell(stanza)
     else if (stanza.is('message')) this.listeners.message.tell(stanza)
     else {
+      this.outbox.answered(stanza.attrs.id)
       const complaint = this.requests.handle(stanza, { jid: this.jid, domain: this.domain })
       if (complaint !== undefined) this.drop(complaint)
     }
