@@ -47,7 +47,7 @@ export async function measureLab(options: LabOptions, log: (line: string) => voi
         const host = await LabPeer.launch(network.server, server.url, folder)
         strangers.push(...Array.from({ length: wanted }, (_, index) => (index === 0 ? host : host.another())))
         for (const stranger of strangers) await stranger.open()
-        await enterPublicRing(strangers, server, strangers.length - 1)
+        await enterPublicRing(strangers, server, 0)
         log(`${strangers.length} others are in the public ring`)
       }
       const runs: MeasuredRun[] = []

@@ -63,7 +63,7 @@ export const PUBLIC_RING = 'lab public/1'
 export async function runLab({ peers, nats, server, coturn, publicOthers }: Lab): Promise<LabRun> {
   await Promise.all(peers.map((peer) => peer.open()))
   const isInside = publicOthers !== undefined
-  const publicMs = isInside ? await enterPublicRing(peers, server, peers.length - 1 + publicOthers) : []
+  const publicMs = isInside ? await enterPublicRing(peers, server, publicOthers) : []
   for (const peer of peers) await peer.untilQuiet()
   const { service, domain } = server
   const space = { namespace: 'lab/1', secret: randomUUID() }
@@ -109,18 +109,19 @@ export async function runLab({ peers, nats, server, coturn, publicOthers }: Lab)
 }
 
 /** A space of its own for each: what is asked of them is that they are in the ring around it. */
-export function enterPublicRing(
+export async function enterPublicRing(
   peers: readonly LabPeer[],
   { service, domain }: ServerReport,
   others: number,
 ): Promise<(number | undefined)[]> {
-  return Promise.all(
-    peers.map((peer) => {
-      const alone = { namespace: `alone ${randomUUID()}`, secret: newSecret() }
-      const fragment = encodeSpaceLink({ ...alone, service, domain, within: PUBLIC_RING })
-      return peer.enterPublicRing(fragment, others, JOIN_PATIENCE_MS)
-    }),
-  )
+  const took: (number | undefined)[] = []
+  // One after the other, as people do.
+  for (const [before, peer] of peers.entries()) {
+    const alone = { namespace: `alone ${randomUUID()}`, secret: newSecret() }
+    const fragment = encodeSpaceLink({ ...alone, service, domain, within: PUBLIC_RING })
+    took.push(await peer.enterPublicRing(fragment, others + before, JOIN_PATIENCE_MS))
+  }
+  return took
 }
 
 function sum(values: readonly number[]): number {
