@@ -27,8 +27,9 @@ import { acceptPath, type PathRefusal, readAnswer, refusePath } from './path-ans
 const ANSWER_DEADLINE_MS = 10_000 // As the handshake of nodes.
 const DECIDE_DEADLINE_MS = 5_000 // A guess: who asks may have to prove itself first; in time for the answer to be heard.
 /**
- * Measured in Chromium, on two busy cores that carry 10 MiB/s: beside a full path another's round trip takes 12 to 30 ms
- * longer with this, 40 to 50 ms with four times as much or a mebibyte; a quarter of this costs a quarter of the throughput.
+ * Measured in Chromium, on two cores that carry 10 to 15 MiB/s: beside a full path another's round trip takes 8 to 14 ms longer
+ * with this, 12 to 30 ms where the cores are busy, 40 to 50 ms with four times as much or a mebibyte; a quarter of this costs a
+ * quarter of the throughput.
  */
 export const SHARED_CONGESTED_ABOVE_BYTES = 65_536
 const WRITABLE_AT_BYTES = SHARED_CONGESTED_ABOVE_BYTES / 4
