@@ -100,7 +100,7 @@ test('a text that is no link is named, and there is a way on', async ({ app, pag
 
 test('a link that has lost its end is named', async ({ app, page }) => {
   const link = encodeSpaceLink({ namespace: 'Cut', secret: newSecret() })
-  await page.goto(app.url + link.slice(0, link.indexOf('&k=')))
+  await page.goto(app.url + link.slice(0, link.indexOf('&k=') + '&k='.length))
   await expect(new Tab(page).errorSentence).toContainText('it has lost its key')
 })
 

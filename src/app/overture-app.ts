@@ -6,6 +6,7 @@
 import '@awesome.me/webawesome/dist/components/button/button.js'
 import { html, LitElement } from 'lit'
 import './account-form.ts'
+import './key-form.ts'
 import './sign-in.ts'
 import type { NewSpace } from './space-form.ts'
 import './space-form.ts'
@@ -27,7 +28,15 @@ import { panelStyle } from './panel-style.ts'
 import { keepChosenName, loadName } from './person-name.ts'
 import { loadServiceConfig, type ServiceConfig } from './service-config.ts'
 import { Space } from './space.ts'
-import { encodeSpaceLink, isCarriable, newSecret, parseSpaceLink, type SpaceLink } from './space-link.ts'
+import {
+  encodeSpaceLink,
+  isCarriable,
+  lacksKey,
+  newSecret,
+  parseSpaceLink,
+  type SpaceLink,
+  withKey,
+} from './space-link.ts'
 
 declare global {
   interface Window {
@@ -44,6 +53,7 @@ type Page =
   | { name: 'loading' }
   | { name: 'home' }
   | { name: 'bad-link'; error: OvertureError }
+  | { name: 'keyless'; spaceName: string }
   | { name: 'entrance'; link: SpaceLink; entrance: Entrance }
   | { name: 'space'; link: SpaceLink; space: Space }
 
@@ -116,6 +126,10 @@ export class OvertureApp extends LitElement {
             <wa-button variant="brand" href="#" data-testid="new-space">Start a new space</wa-button>
           </section>
         </div>`
+      case 'keyless':
+        return html`<div class="narrow">
+          <section class="card"><key-form .spaceName=${page.spaceName} @key=${this.#useKey}></key-form></section>
+        </div>`
       case 'entrance':
         return html`<div class="narrow">
           <sign-in
@@ -168,6 +182,10 @@ export class OvertureApp extends LitElement {
     delete window.__overture
     if (location.hash === '' || location.hash === '#') {
       this.page = { name: 'home' }
+      return
+    }
+    if (lacksKey(location.hash)) {
+      this.page = { name: 'keyless', spaceName: new URLSearchParams(location.hash.slice(1)).get('n') ?? '' }
       return
     }
     const link = parseSpaceLink(location.hash)
@@ -262,6 +280,11 @@ export class OvertureApp extends LitElement {
       ...(domain === undefined ? {} : { domain }),
       ...(within === undefined ? {} : { within }),
     })
+  }
+
+  /** Back leads to where we were before the link, not to the question. */
+  readonly #useKey = ({ detail }: CustomEvent<string>) => {
+    location.replace(withKey(location.hash, detail))
   }
 
   readonly #forgetSpace = ({ detail }: CustomEvent<string>) => {

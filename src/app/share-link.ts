@@ -1,4 +1,4 @@
-/** How do others get here? The link to this space and a button that copies it. */
+/** How do others get here? The link to this space, a button that copies it, and one for all other ways of handing it on. */
 import '@awesome.me/webawesome/dist/components/button/button.js'
 import { css, html, LitElement } from 'lit'
 import { panelStyle } from './panel-style.ts'
@@ -7,7 +7,7 @@ import { panelStyle } from './panel-style.ts'
 const COPIED_FOR_MS = 2_500
 
 export class ShareLink extends LitElement {
-  static override properties = { link: { type: String }, copied: { state: true } }
+  static override properties = { link: { type: String }, spaceName: { type: String }, copied: { state: true } }
   static override styles = [
     panelStyle,
     css`
@@ -40,12 +40,14 @@ export class ShareLink extends LitElement {
     `,
   ]
   declare link: string
+  declare spaceName: string
   declare copied: 'no' | 'yes' | 'failed'
   #timer: ReturnType<typeof setTimeout> | undefined
 
   constructor() {
     super()
     this.link = ''
+    this.spaceName = ''
     this.copied = 'no'
   }
 
@@ -63,10 +65,19 @@ export class ShareLink extends LitElement {
         <wa-button size="s" variant="brand" @click=${this.#copy} data-testid="copy-link">
           ${this.copied === 'yes' ? 'Copied' : 'Copy link'}
         </wa-button>
+        <wa-button size="s" @click=${this.#share} data-testid="share">Share</wa-button>
       </div>
+      <share-dialog .link=${this.link} .spaceName=${this.spaceName}></share-dialog>
       <span class="unseen" role="status">${this.copied === 'yes' ? 'The link is copied.' : ''}</span>
       ${this.copied === 'failed' ? html`<p class="quiet" role="alert">Press Ctrl+C to copy the selected link.</p>` : ''}
     `
+  }
+
+  /** Few need it, so it is loaded when it is wanted. */
+  readonly #share = async () => {
+    await import('./share-dialog.ts')
+    const dialog = this.renderRoot.querySelector('share-dialog')
+    if (dialog !== null) dialog.open = true
   }
 
   readonly #copy = async () => {

@@ -5,9 +5,12 @@ import {
   encodeSpaceLink,
   isCarriable,
   isService,
+  lacksKey,
   newSecret,
   parseSpaceLink,
   whatIsWrongWithName,
+  withKey,
+  withoutKey,
 } from './space-link.ts'
 
 const names = fc
@@ -106,7 +109,6 @@ test.each([
   ['#n=chess&k=a&s=data:text/html,x', 'the XMPP service that it gives has no usable address'],
   ['#hello', 'it does not name a space'],
   ['#n=&k=x', 'the name of the space is empty'],
-  ['#n=chess', 'it has lost its key'],
   ['#n=chess&k=', 'it has lost its key'],
   ['#n=chess&k=a&k=b', 'it says the same thing twice'],
   ['#n=%FF&k=a', 'the name of the space has letters that cannot be shown'],
@@ -158,4 +160,21 @@ test('an inviter that no link may carry is refused when the link is made', () =>
   const link = { namespace: 'chess', secret: 'a', invitation }
   expect(() => encodeSpaceLink(link)).toThrow('not an XMPP account')
   expect(isCarriable(link)).toBe(false)
+})
+
+test('a link without its key lacks nothing else, and is the same link again with it', () => {
+  const link = { namespace: 'Chess & Co', secret: 'a+b/c', service: 'wss://example.org/x', domain: 'example.org' }
+  const without = withoutKey(encodeSpaceLink(link))
+  expect(without).not.toContain('a%2Bb')
+  expect(lacksKey(without)).toBe(true)
+  expect(parseSpaceLink(withKey(without, link.secret))).toEqual(link)
+})
+
+test.each(['', '#hello', '#n=', '#n=chess&k=', '#n=chess&k=a', '#n=a%00b', '#n=chess&s=data:text/html,x', '#n=a&n=b'])(
+  'of %j it is not the key alone that is missing',
+  (fragment) => expect(lacksKey(fragment)).toBe(false),
+)
+
+test('whether a key is missing is told of any text', () => {
+  fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => typeof lacksKey(`#n=${text}`) === 'boolean'))
 })

@@ -6,7 +6,8 @@
  *   #n=<namespace>&k=<secret>&s=<XMPP service>&d=<XMPP domain>&r=<public ring>&i=<inviter's JID>&t=<inviter's token>
  *
  * `n` and `k` are the space; `s` and `d` say where its people meet and may be missing; `i` and `t` say who gave the link
- * away and may be missing together. With `r` its people meet inside that ring, which is joined at `s` and `d`. Unknown fields are ignored.
+ * away and may be missing together. Who wants to tell the key by another way leaves `k` out, and who follows the link is asked for
+ * it. With `r` its people meet inside that ring, which is joined at `s` and `d`. Unknown fields are ignored.
  */
 import { OvertureError } from '../overture-error.ts'
 import type { Invitation } from '../peer/ring.ts'
@@ -87,9 +88,8 @@ function whatIsWrongWith({
 
 /** Reads a fragment, with or without its `#`. Never throws, whatever the text. */
 export function parseSpaceLink(fragment: string): SpaceLink | OvertureError {
-  const text = fragment.startsWith('#') ? fragment.slice(1) : fragment
-  if (text.length > MAX_FRAGMENT_LENGTH) return OvertureError.badLink('it is too long')
-  const fields = new URLSearchParams(text)
+  if (fragment.length > MAX_FRAGMENT_LENGTH) return OvertureError.badLink('it is too long')
+  const fields = fieldsOf(fragment)
   for (const field of ['n', 'k', 's', 'd', 'r', 'i', 't']) {
     if (fields.getAll(field).length > 1) return OvertureError.badLink('it says the same thing twice')
   }
@@ -124,6 +124,28 @@ export function parseSpaceLink(fragment: string): SpaceLink | OvertureError {
     ...(within === undefined ? {} : { within }),
     ...(invitation === undefined ? {} : { invitation }),
   }
+}
+
+/** Whether nothing but its key is missing, so that whoever has followed the link can be asked for that. Never throws. */
+export function lacksKey(fragment: string): boolean {
+  if (fragment.length > MAX_FRAGMENT_LENGTH || fieldsOf(fragment).get('k') !== null) return false
+  return !(parseSpaceLink(withKey(fragment, 'any')) instanceof OvertureError)
+}
+
+export function withoutKey(fragment: string): string {
+  const fields = fieldsOf(fragment)
+  fields.delete('k')
+  return `#${fields}`
+}
+
+export function withKey(fragment: string, secret: string): string {
+  const fields = fieldsOf(fragment)
+  fields.set('k', secret)
+  return `#${fields}`
+}
+
+function fieldsOf(fragment: string): URLSearchParams {
+  return new URLSearchParams(fragment.startsWith('#') ? fragment.slice(1) : fragment)
 }
 
 /** The key of a new space, URL-safe. */

@@ -55,7 +55,7 @@ export class SpaceView extends LitElement {
           <h1>${this.spaceName}</h1>
           <span class="state" role="status" data-testid="state" data-state=${state}>${STATE_WORDS[state]}</span>
         </div>
-        <share-link .link=${this.link}></share-link>
+        <share-link .link=${this.link} .spaceName=${this.spaceName}></share-link>
         <wa-button size="s" appearance="plain" href="#" data-testid="leave">Leave</wa-button>
       </header>
       ${this.#renderService()}
