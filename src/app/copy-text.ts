@@ -7,7 +7,12 @@ import { panelStyle } from './panel-style.ts'
 const SAID_FOR_MS = 2_500
 
 export class CopyText extends LitElement {
-  static override properties = { text: { type: String }, label: { type: String }, copied: { state: true } }
+  static override properties = {
+    text: { type: String },
+    label: { type: String },
+    variant: { type: String },
+    copied: { state: true },
+  }
   static override styles = [
     panelStyle,
     css`
@@ -18,6 +23,7 @@ export class CopyText extends LitElement {
   ]
   declare text: string
   declare label: string
+  declare variant: 'neutral' | 'brand'
   declare copied: 'no' | 'yes' | 'failed'
   #timer: ReturnType<typeof setTimeout> | undefined
 
@@ -25,6 +31,7 @@ export class CopyText extends LitElement {
     super()
     this.text = ''
     this.label = 'Copy'
+    this.variant = 'neutral'
     this.copied = 'no'
   }
 
@@ -34,7 +41,9 @@ export class CopyText extends LitElement {
   }
 
   override render() {
-    return html`<wa-button size="s" @click=${this.#copy}>${this.copied === 'yes' ? 'Copied' : this.label}</wa-button>
+    return html`<wa-button size="s" variant=${this.variant} @click=${this.#copy}>
+        ${this.copied === 'yes' ? 'Copied' : this.label}
+      </wa-button>
       <span class="unseen" role="status">${this.copied === 'yes' ? 'Copied.' : ''}</span>
       ${this.copied === 'failed' ? html`<p role="alert">Press Ctrl+C: <code>${this.text}</code></p>` : nothing}`
   }

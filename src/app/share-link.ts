@@ -1,13 +1,11 @@
 /** How do others get here? The link to this space, a button that copies it, and one for all other ways of handing it on. */
 import '@awesome.me/webawesome/dist/components/button/button.js'
 import { css, html, LitElement } from 'lit'
+import './copy-text.ts'
 import { panelStyle } from './panel-style.ts'
 
-/** A guess: long enough to be seen. */
-const COPIED_FOR_MS = 2_500
-
 export class ShareLink extends LitElement {
-  static override properties = { link: { type: String }, spaceName: { type: String }, copied: { state: true } }
+  static override properties = { link: { type: String }, spaceName: { type: String } }
   static override styles = [
     panelStyle,
     css`
@@ -34,26 +32,19 @@ export class ShareLink extends LitElement {
       a:hover {
         color: var(--ink);
       }
-      wa-button {
+      wa-button,
+      copy-text {
         flex: none;
       }
     `,
   ]
   declare link: string
   declare spaceName: string
-  declare copied: 'no' | 'yes' | 'failed'
-  #timer: ReturnType<typeof setTimeout> | undefined
 
   constructor() {
     super()
     this.link = ''
     this.spaceName = ''
-    this.copied = 'no'
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback()
-    clearTimeout(this.#timer)
   }
 
   override render() {
@@ -62,14 +53,10 @@ export class ShareLink extends LitElement {
         <a href=${this.link} target="_blank" rel="noopener" title="Opens the space in another tab" data-testid="link"
           >${this.link}</a
         >
-        <wa-button size="s" variant="brand" @click=${this.#copy} data-testid="copy-link">
-          ${this.copied === 'yes' ? 'Copied' : 'Copy link'}
-        </wa-button>
+        <copy-text .text=${this.link} .label=${'Copy link'} .variant=${'brand'} data-testid="copy-link"></copy-text>
         <wa-button size="s" @click=${this.#share} data-testid="share">Share</wa-button>
       </div>
       <share-dialog .link=${this.link} .spaceName=${this.spaceName}></share-dialog>
-      <span class="unseen" role="status">${this.copied === 'yes' ? 'The link is copied.' : ''}</span>
-      ${this.copied === 'failed' ? html`<p class="quiet" role="alert">Press Ctrl+C to copy the selected link.</p>` : ''}
     `
   }
 
@@ -78,22 +65,6 @@ export class ShareLink extends LitElement {
     await import('./share-dialog.ts')
     const dialog = this.renderRoot.querySelector('share-dialog')
     if (dialog !== null) dialog.open = true
-  }
-
-  readonly #copy = async () => {
-    clearTimeout(this.#timer)
-    try {
-      await navigator.clipboard.writeText(this.link)
-      this.copied = 'yes'
-    } catch {
-      // Without permission or a secure context the best left is to select it for them.
-      this.copied = 'failed'
-      const text = this.renderRoot.querySelector('a')
-      if (text !== null) getSelection()?.selectAllChildren(text)
-    }
-    this.#timer = setTimeout(() => {
-      this.copied = 'no'
-    }, COPIED_FOR_MS)
   }
 }
 
