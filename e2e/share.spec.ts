@@ -21,6 +21,12 @@ test('a link is shared without its key: who follows it is asked for that, and a 
   expect(page.url()).toContain(encodeURIComponent(key))
   const shared = await code.evaluate((element) => (element as HTMLElement & { link: string }).link)
   expect(shared).not.toContain(encodeURIComponent(key))
+  const isMoved = await code.evaluate((element) => {
+    const within = element.closest('wa-dialog')?.shadowRoot?.querySelector('dialog') as HTMLDialogElement
+    within.scrollLeft = 10
+    return within.scrollLeft
+  })
+  expect(isMoved).toBe(0)
   await page.keyboard.press('Escape')
   await expect(code).toBeHidden()
 

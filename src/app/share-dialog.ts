@@ -23,6 +23,10 @@ export class ShareDialog extends LitElement {
   static override styles = [
     panelStyle,
     css`
+      /* Its hidden labels reach beyond it: were it scrolled to what is focused, all of it would move aside. */
+      wa-dialog::part(dialog) {
+        overflow: clip;
+      }
       .body {
         display: grid;
         justify-items: center;
