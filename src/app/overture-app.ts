@@ -31,7 +31,7 @@ import { Space } from './space.ts'
 import {
   encodeSpaceLink,
   isCarriable,
-  lacksKey,
+  keylessNamespace,
   newSecret,
   parseSpaceLink,
   type SpaceLink,
@@ -184,8 +184,9 @@ export class OvertureApp extends LitElement {
       this.page = { name: 'home' }
       return
     }
-    if (lacksKey(location.hash)) {
-      this.page = { name: 'keyless', spaceName: new URLSearchParams(location.hash.slice(1)).get('n') ?? '' }
+    const keyless = keylessNamespace(location.hash)
+    if (keyless !== undefined) {
+      this.page = { name: 'keyless', spaceName: keyless }
       return
     }
     const link = parseSpaceLink(location.hash)

@@ -5,7 +5,7 @@ import {
   encodeSpaceLink,
   isCarriable,
   isService,
-  lacksKey,
+  keylessNamespace,
   newSecret,
   parseSpaceLink,
   whatIsWrongWithName,
@@ -166,15 +166,20 @@ test('a link without its key lacks nothing else, and is the same link again with
   const link = { namespace: 'Chess & Co', secret: 'a+b/c', service: 'wss://example.org/x', domain: 'example.org' }
   const without = withoutKey(encodeSpaceLink(link))
   expect(without).not.toContain('a%2Bb')
-  expect(lacksKey(without)).toBe(true)
+  expect(keylessNamespace(without)).toBe(link.namespace)
   expect(parseSpaceLink(withKey(without, link.secret))).toEqual(link)
 })
 
 test.each(['', '#hello', '#n=', '#n=chess&k=', '#n=chess&k=a', '#n=a%00b', '#n=chess&s=data:text/html,x', '#n=a&n=b'])(
   'of %j it is not the key alone that is missing',
-  (fragment) => expect(lacksKey(fragment)).toBe(false),
+  (fragment) => expect(keylessNamespace(fragment)).toBeUndefined(),
 )
 
-test('whether a key is missing is told of any text', () => {
-  fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => typeof lacksKey(`#n=${text}`) === 'boolean'))
+test('of any text that follows a name, only what a space may be called is taken for its name', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      const name = keylessNamespace(`#n=${text}`)
+      expect(name === undefined || whatIsWrongWithName(name) === undefined).toBe(true)
+    }),
+  )
 })

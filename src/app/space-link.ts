@@ -126,10 +126,14 @@ export function parseSpaceLink(fragment: string): SpaceLink | OvertureError {
   }
 }
 
-/** Whether nothing but its key is missing, so that whoever has followed the link can be asked for that. Never throws. */
-export function lacksKey(fragment: string): boolean {
-  if (fragment.length > MAX_FRAGMENT_LENGTH || fieldsOf(fragment).get('k') !== null) return false
-  return !(parseSpaceLink(withKey(fragment, 'any')) instanceof OvertureError)
+/**
+ * The namespace of a link of which nothing but the key is missing, so that whoever has followed it can be asked for that;
+ * undefined of anything else. Never throws.
+ */
+export function keylessNamespace(fragment: string): string | undefined {
+  if (fragment.length > MAX_FRAGMENT_LENGTH || fieldsOf(fragment).get('k') !== null) return undefined
+  const link = parseSpaceLink(withKey(fragment, 'any'))
+  return link instanceof OvertureError ? undefined : link.namespace
 }
 
 export function withoutKey(fragment: string): string {
